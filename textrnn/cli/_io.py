@@ -1,0 +1,162 @@
+"""Texts in, results out: arguments, files and pipes, one line in, one line out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO, cast
+
+from textrnn.cli._errors import warn
+from textrnn.errors import DataError, UsageError
+
+__all__ = ["json_line", "open_output", "read_lines", "read_texts"]
+
+
+def read_texts(texts: Sequence[str], source: Path | None) -> Iterator[str]:
+    """The texts a command works on: its arguments, the lines of a file, or those of stdin.
+
+    Args:
+        texts: the arguments; a single ``-`` stands for stdin.
+        source: the file given with ``--input``; ``-`` stands for stdin.
+
+    Raises:
+        UsageError: both were given, or neither and stdin is a terminal.
+        DataError: a text is not UTF-8.
+    """
+    if texts and source is not None:
+        raise UsageError("a text and --input were given: give one of the two")
+    if texts and list(texts) != ["-"]:
+        return iter([_checked(text) for text in texts])
+    if source is not None and str(source) != "-":
+        return _lines_of(source)
+    if not texts and source is None and sys.stdin.isatty():
+        raise UsageError("no text: give it as an argument, with --input FILE, or on stdin")
+    return read_lines(sys.stdin.buffer, "<stdin>")
+
+
+def _checked(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(f"the argument {text!r} is not UTF-8: {error.reason}") from error
+    return text
+
+
+def _lines_of(path: Path) -> Iterator[str]:
+    with _open(path) as stream:
+        yield from read_lines(stream, str(path))
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_lines(stream: BinaryIO, name: str) -> Iterator[str]:
+    r"""The lines of a UTF-8 stream as they come, without their line ends.
+
+    Raises:
+        DataError: the stream is not UTF-8; the message has the byte's offset.
+
+    >>> import io
+    >>> list(read_lines(io.BytesIO("eins\r\n\nzwölf".encode()), "numbers.txt"))
+    ['eins', '', 'zwölf']
+    >>> list(read_lines(io.BytesIO(b"one\ntw\xff"), "numbers.txt"))
+    Traceback (most recent call last):
+    textrnn.errors.DataError: numbers.txt is not UTF-8: byte 0xff at offset 6; convert it first
+    """
+    offset = 0
+    for line in stream:
+        text = _decoded(line, name, offset).removesuffix("\n").removesuffix("\r")
+        yield text.removeprefix("\ufeff") if offset == 0 else text
+        offset += len(line)
+
+
+def _decoded(data: bytes, name: str, offset: int = 0) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        at = offset + error.start
+        raise DataError(
+            f"{name} is not UTF-8: byte 0x{data[error.start]:02x} at offset {at}; convert it first"
+        ) from error
+
+
+@contextmanager
+def open_output(path: Path | None) -> Iterator[TextIO]:
+    """Where results go: stdout, or a file that is written atomically.
+
+    An error leaves the old file as it was; an interruption keeps what has been written.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    if path is None or str(path) == "-":
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", newline="\n")
+        yield sys.stdout
+        sys.stdout.flush()
+    elif path.exists() and not path.is_file():  # /dev/null, a named pipe
+        with _create(path, "w") as stream:
+            yield stream
+    else:
+        with _replacing(path.resolve()) as stream:
+            yield stream
+
+
+def _create(path: Path, mode: str) -> TextIO:
+    try:
+        return cast(TextIO, path.open(mode, encoding="utf-8", newline="\n"))
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[TextIO]:
+    sibling = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    stream = _create(sibling, "x")
+    try:
+        with stream:
+            yield stream
+    except KeyboardInterrupt:
+        warn(f"interrupted: {path} holds what was done until then")
+        _rename(sibling, path)
+        raise
+    except BaseException:
+        sibling.unlink()
+        raise
+    _rename(sibling, path)
+
+
+def _rename(sibling: Path, path: Path) -> None:
+    if path.exists():
+        shutil.copymode(path, sibling)
+    os.replace(sibling, path)
+
+
+def json_line(record: Any) -> str:
+    """One line of JSON; a number that is not finite becomes null, as JSON has none.
+
+    >>> json_line({"text": "für", "bits": [1.5, float("inf")]})
+    '{"text": "für", "bits": [1.5, null]}'
+    """
+    return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
