@@ -1,0 +1,52 @@
+"""Bytes: 256 ids and the four special ones; needs no training and knows every text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from textrnn.tokenizers._base import SPECIAL_PIECES, Tokenizer, utf8
+from textrnn.tokenizers._settings import TokenizerSettings
+
+__all__ = ["ByteTokenizer"]
+
+FIRST = len(SPECIAL_PIECES)
+
+
+class ByteTokenizer(Tokenizer):
+    """Each byte of the UTF-8 text is one id, ``4 + byte``; nothing is unknown.
+
+    >>> ByteTokenizer().encode("aé")
+    [101, 199, 173]
+    >>> ByteTokenizer().decode([101, 199, 173])
+    'aé'
+    """
+
+    kind: ClassVar[str] = "byte"
+    settings_used: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self) -> None:
+        pieces = [chr(byte) if 0x20 < byte < 0x7F else f"<0x{byte:02X}>" for byte in range(256)]
+        contents = [bytes([byte]) for byte in range(256)]
+        super().__init__(
+            [*SPECIAL_PIECES, *pieces],
+            [b"", "\N{REPLACEMENT CHARACTER}".encode(), b"", b"", *contents],
+        )
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of ``text``; see :meth:`Tokenizer.encode`."""
+        return [byte + FIRST for byte in utf8(text)]
+
+    @classmethod
+    def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> Self:
+        """The byte tokenizer, whatever the texts; see :meth:`Tokenizer.train`."""
+        settings.refuse_unused(cls.settings_used)
+        return cls()
+
+    def _saved(self, directory: Path) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def _from_saved(cls, saved: dict[str, Any], directory: Path) -> Self:
+        return cls()
