@@ -1,0 +1,337 @@
+"""Typed settings: what a recipe may say, key by key, and how a wrong key or value is reported.
+
+A recipe is YAML. It becomes plain data, ``key.path=value`` overrides are laid over it, and the result is checked
+against the classes below. An unknown key is an error that gives its path and the closest known one.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from textrnn.errors import UsageError, did_you_mean
+
+__all__ = [
+    "DataSettings",
+    "EncoderSettings",
+    "LanguageModelHeadSettings",
+    "LanguageModelRecipe",
+    "OptimizerSettings",
+    "ScheduleSettings",
+    "Settings",
+    "TokenizerSection",
+    "TrainingSettings",
+    "UnfreezeSettings",
+    "apply_overrides",
+    "read_yaml",
+    "validate",
+]
+
+Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=1)]
+NotNegativeInt = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1, le=65_536)]
+
+
+class Settings(BaseModel):
+    """The base of all settings: immutable, unknown keys refused, no silent conversion of types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TokenizerSection(Settings):
+    """A tokenizer that exists (``path``: a folder or a name in vocab/), or how to train one on the training text."""
+
+    path: str | None = None
+    kind: Literal["sentencepiece", "word", "char", "byte"] | None = None
+    vocab_size: Annotated[int, Field(ge=5, le=4_000_000)] | None = None
+    model_type: Literal["unigram", "bpe"] | None = None
+    byte_fallback: bool | None = None
+    character_coverage: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    normalization: str | None = None
+    user_symbols: tuple[str, ...] | None = None
+    max_sentences: Count | None = None
+    min_frequency: Count | None = None
+    lowercase: bool | None = None
+    pretokenized: bool | None = None
+
+    @model_validator(mode="after")
+    def _path_or_training(self) -> Self:
+        trained = [name for name in self.model_fields_set if name != "path"]
+        if self.path is not None and trained:
+            raise ValueError(f"with path, the tokenizer exists already: leave out {', '.join(sorted(trained))}")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """The settings that were given, for the tokenizer's own defaults to fill the rest."""
+        return {name: value for name, value in self if name != "path" and value is not None}
+
+
+class DataSettings(Settings):
+    """Where the text is: a local folder with files in it, or a hub id with splits; or single files.
+
+    Where ``path`` names an existing folder, ``train``, ``valid`` and ``test`` are files in it, with or without
+    their ending; where it is a hub id, they are splits. Without ``path`` they are paths themselves.
+    """
+
+    path: str | None = None
+    name: str | None = None
+    revision: str | None = None
+    train: str | tuple[str, ...] | None = None
+    valid: str | tuple[str, ...] | None = None
+    test: str | tuple[str, ...] | None = None
+    column: str = "text"
+    documents: Literal["file", "blank_line", "line"] = "file"
+
+
+class EncoderSettings(Settings):
+    """The recurrent stack. ``output_size`` is the last layer's width where it differs from ``hidden_size``."""
+
+    cell: str = "lstm"
+    embedding_size: Size = 256
+    hidden_size: Size = 256
+    output_size: Size | None = None
+    layers: Annotated[int, Field(ge=1, le=64)] = 1
+    bidirectional: bool = False
+    dropout: Probability = 0.0
+    input_dropout: Probability = 0.0
+    output_dropout: Probability = 0.0
+    embedding_dropout: Probability = 0.0
+    weight_drop: Probability = 0.0
+    layer_norm: bool = False
+    residual: bool = False
+
+    def layer_size(self, layer: int) -> int:
+        """H of a layer, counted from 0."""
+        last = layer == self.layers - 1
+        return self.output_size if last and self.output_size else self.hidden_size
+
+
+class LanguageModelHeadSettings(Settings):
+    """The output layer: tied to the embedding, of its own, or adaptive where ``cutoffs`` are given."""
+
+    tied: bool = True
+    cutoffs: tuple[Count, ...] = ()
+
+    @model_validator(mode="after")
+    def _adaptive_is_untied(self) -> Self:
+        if self.cutoffs and self.tied:
+            raise ValueError("an adaptive softmax has no tied weight: with cutoffs, set head.tied to false")
+        if list(self.cutoffs) != sorted(set(self.cutoffs)):
+            raise ValueError("cutoffs must rise, each one larger than the one before")
+        return self
+
+
+class OptimizerSettings(Settings):
+    """AdamW, SGD, or NT-ASGD: SGD that begins to average when validation stops improving (arXiv:1708.02182)."""
+
+    kind: Literal["adamw", "sgd", "nt_asgd"] = "adamw"
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.0
+    betas: tuple[Probability, Probability] = (0.9, 0.999)
+    epsilon: Positive = 1e-8
+    momentum: Probability = 0.0
+    patience: Count = 5
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+
+    @model_validator(mode="after")
+    def _only_what_applies(self) -> Self:
+        """``betas`` and ``epsilon`` are AdamW's, ``momentum`` SGD's, ``patience`` NT-ASGD's."""
+        owners = {"betas": {"adamw"}, "epsilon": {"adamw"}, "momentum": {"sgd"}, "patience": {"nt_asgd"}}
+        for name, kinds in owners.items():
+            if name in self.model_fields_set and self.kind not in kinds:
+                raise ValueError(f"{name} does not apply to {self.kind}")
+        return self
+
+
+class ScheduleSettings(Settings):
+    """How the learning rate runs over the training, as shares of it; ``warmup_steps`` is counted in steps."""
+
+    kind: Literal["constant", "cosine", "linear", "one_cycle", "slanted_triangular", "plateau"] = "cosine"
+    warmup_steps: NotNegativeInt = 0
+    final: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    peak_at: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
+    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
+    patience: NotNegativeInt = 1
+
+
+class UnfreezeSettings(Settings):
+    """Gradual unfreezing, the top first (arXiv:1801.06146, section 3.3): a further group each ``every`` epochs."""
+
+    every: Positive = 1.0
+
+
+class TrainingSettings(Settings):
+    """The run. It ends at the first of ``epochs``, ``steps`` and ``minutes`` that is given."""
+
+    seed: NotNegativeInt = 1
+    epochs: Positive | None = None
+    steps: Count | None = None
+    minutes: Positive | None = None
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
+    bptt: Annotated[int, Field(ge=1, le=65_536)] = 64
+    accumulation: Annotated[int, Field(ge=1, le=65_536)] = 1
+    precision: Literal["float32", "bf16"] = "float32"
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    clip_norm: Positive | None = 1.0
+    activation_regularization: NotNegative = 0.0
+    temporal_regularization: NotNegative = 0.0
+    subword_sampling: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    average: Probability | None = None
+    evaluate_every: Count | None = None
+    evaluate_batch_size: Count = 32
+    early_stopping: Count | None = None
+    checkpoint_minutes: NotNegative = 10.0
+    unfreeze: UnfreezeSettings | None = None
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.epochs is None and self.steps is None and self.minutes is None:
+            raise ValueError("a run needs an end: set epochs, steps or minutes")
+        if self.average is not None and self.optimizer.kind == "nt_asgd":
+            raise ValueError("average does not apply to nt_asgd, which averages by itself")
+        return self
+
+
+class CardSettings(Settings):
+    """What the model card says of the model beyond what the run itself knows."""
+
+    summary: str = ""
+    data: str = ""
+    licence: str = ""
+    limits: str = ""
+
+
+class LanguageModelRecipe(Settings):
+    """A recipe for a language model, whole."""
+
+    task: Literal["language_modeling"]
+    init_from: str | None = None
+    tokenizer: TokenizerSection | None = None
+    data: DataSettings
+    encoder: EncoderSettings = EncoderSettings()
+    head: LanguageModelHeadSettings = LanguageModelHeadSettings()
+    training: TrainingSettings
+    generation: dict[str, float | int] = {}
+    storage: Literal["float32", "float16"] = "float32"
+    card: CardSettings = CardSettings()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.data.train is None:
+            raise ValueError("data.train is missing: name the training text")
+        if self.init_from is None and self.tokenizer is None:
+            raise ValueError("tokenizer is missing: give its kind, or the path of one")
+        if self.encoder.bidirectional:
+            raise ValueError("encoder.bidirectional: a language model reads in one direction")
+        return self
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A recipe file as plain data.
+
+    Raises:
+        UsageError: it is not there, not UTF-8, not YAML, or not a mapping.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"recipe {path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise UsageError(f"recipe {path} is not a mapping of keys to values")
+    return data
+
+
+def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """``data`` with overrides laid over it; the values of ``key.path=value`` texts are read as YAML.
+
+    Raises:
+        UsageError: an override without ``=`` or one that reaches into a value that is no mapping.
+
+    >>> apply_overrides({"training": {"epochs": 1}}, ["training.epochs=3", "data.path=x"])
+    {'training': {'epochs': 3}, 'data': {'path': 'x'}}
+    """
+    result: dict[str, Any] = json.loads(json.dumps(data))
+    for key, value in _pairs(overrides):
+        *parents, last = key.split(".")
+        node = result
+        for depth, parent in enumerate(parents):
+            if node.get(parent) is None:
+                node[parent] = {}
+            node = node[parent]
+            if not isinstance(node, dict):
+                raise UsageError(f"override {key}: {'.'.join(parents[: depth + 1])} is a value, not a section")
+        node[last] = value
+    return result
+
+
+def _pairs(overrides: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, Any]]:
+    if isinstance(overrides, Mapping):
+        return list(overrides.items())
+    pairs = []
+    for text in overrides:
+        key, sign, value = text.partition("=")
+        if not sign or not all(key.split(".")):
+            raise UsageError(f"override {text!r}: write key.path=value, for example training.epochs=3")
+        try:
+            pairs.append((key, yaml.safe_load(value)))
+        except yaml.YAMLError as error:
+            raise UsageError(f"override {text!r}: the value is not YAML ({' '.join(str(error).split())})") from error
+    return pairs
+
+
+def validate(model: type[Model], data: Mapping[str, Any], where: str) -> Model:
+    """``data`` as settings, or one line that names the first key that is wrong and what it may be.
+
+    Raises:
+        UsageError: an unknown key (with the closest known one), a wrong type, a value out of range.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        first = problems[0]
+        path = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple[", "function-")))
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UsageError(f"{where}: {_explain(model, first, path)}{more}") from None
+
+
+def _explain(model: type[BaseModel], problem: Any, path: str) -> str:
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(model, problem["loc"][:-1])
+        return f"unknown key {path}{did_you_mean(str(problem['loc'][-1]), known)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{path} is missing"
+    if problem["type"] == "value_error":
+        return f"{path}: {message}" if path else message
+    return f"{path} is {problem['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _known_keys(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    for part in path:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue
+        inner = field.annotation
+        options = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
+        for option in options:
+            if isinstance(option, type) and issubclass(option, BaseModel):
+                model = option
+    return list(model.model_fields)

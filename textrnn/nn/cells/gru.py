@@ -1,0 +1,42 @@
+"""Gated recurrent unit: Cho et al. (2014), arXiv:1406.1078, section 2.3."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from textrnn.nn.cells._base import Cell, CellState
+
+__all__ = ["GRU"]
+
+
+class GRU(Cell):
+    """h' = (1 - z) n + z h, with the reset gate inside the candidate n = tanh(W x + b + r (U h + c)).
+
+    The rows of the weights are in PyTorch's order: r, z, n. Multiplying r after the projection, as cuDNN does,
+    lets the three hidden projections be one product.
+
+    >>> cell = GRU(3, 4)
+    >>> output, (hidden,) = cell.step(torch.zeros(2, 3), cell.initial_state(2))
+    >>> output.shape
+    torch.Size([2, 4])
+    """
+
+    gates = 3
+
+    def step(
+        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    ) -> tuple[Tensor, CellState]:
+        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
+        reset_input, update_input, new_input = from_input.chunk(3, dim=1)
+        reset_hidden, update_hidden, new_hidden = from_hidden.chunk(3, dim=1)
+        reset = torch.sigmoid(reset_input + reset_hidden)
+        update = torch.sigmoid(update_input + update_hidden)
+        candidate = torch.tanh(new_input + reset * new_hidden)
+        hidden = candidate + update * (state[0] - candidate)
+        return hidden, (hidden,)
+
+    def sequence(
+        self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        return self.fused(torch.gru, inputs, state, weight, lengths)

@@ -1,0 +1,45 @@
+"""Long short-term memory: Hochreiter and Schmidhuber (1997); forget gate of Gers et al. (2000), section 3."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from textrnn.nn.cells._base import Cell, CellState
+
+__all__ = ["LSTM"]
+
+
+class LSTM(Cell):
+    """c' = f c + i g and h' = o tanh(c'), with sigmoid gates i, f, o and the tanh candidate g.
+
+    The rows of the weights are in PyTorch's order: i, f, g, o. The forget gate starts open, its bias being 1
+    (Jozefowicz et al. 2015, section 3.1).
+
+    >>> cell = LSTM(3, 4)
+    >>> output, (hidden, memory) = cell.step(torch.zeros(2, 3), cell.initial_state(2))
+    >>> output.shape, memory.shape
+    (torch.Size([2, 4]), torch.Size([2, 4]))
+    """
+
+    gates = 4
+    state_parts = 2
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        with torch.no_grad():
+            nn.init.ones_(self.bias_input.chunk(4)[1])
+
+    def step(
+        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    ) -> tuple[Tensor, CellState]:
+        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
+        enter, forget, candidate, expose = (from_input + from_hidden).chunk(4, dim=1)
+        memory = torch.sigmoid(forget) * state[1] + torch.sigmoid(enter) * torch.tanh(candidate)
+        hidden = torch.sigmoid(expose) * torch.tanh(memory)
+        return hidden, (hidden, memory)
+
+    def sequence(
+        self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        return self.fused(torch.lstm, inputs, state, weight, lengths)

@@ -1,0 +1,34 @@
+"""The simple recurrent network of Elman (1990), "Finding structure in time", Cognitive Science 14(2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from textrnn.nn.cells._base import Cell, CellState
+
+__all__ = ["RNN"]
+
+
+class RNN(Cell):
+    """h' = tanh(W x + b + U h + c).
+
+    >>> cell = RNN(3, 4)
+    >>> output, (hidden,) = cell.step(torch.zeros(2, 3), cell.initial_state(2))
+    >>> torch.equal(output, hidden)
+    True
+    """
+
+    gates = 1
+
+    def step(
+        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    ) -> tuple[Tensor, CellState]:
+        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
+        hidden = torch.tanh(from_input + from_hidden)
+        return hidden, (hidden,)
+
+    def sequence(
+        self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        return self.fused(torch.rnn_tanh, inputs, state, weight, lengths)

@@ -1,0 +1,46 @@
+"""Dropout for recurrent networks: masks that are held over time, and dropout of whole words."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["LockedDropout", "drop_words"]
+
+
+class LockedDropout(nn.Module):
+    """Variational dropout: one mask a sequence, the same at every time step (arXiv:1512.05287, section 4).
+
+    Args:
+        probability: of an entry being dropped, 0 <= p < 1. Active in training only.
+
+    >>> ones = LockedDropout(0.5).train()(torch.ones(1, 3, 8))
+    >>> bool((ones[0, 0] == ones[0, 2]).all())
+    True
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(B, T, D) to (B, T, D)."""
+        if not self.training or self.probability == 0.0:
+            return inputs
+        batch, _, width = inputs.shape
+        mask = F.dropout(inputs.new_ones(batch, 1, width), self.probability)
+        return inputs * mask
+
+    def extra_repr(self) -> str:
+        return f"{self.probability}"
+
+
+def drop_words(weight: Tensor, probability: float) -> Tensor:
+    """Embedding dropout: whole rows of (V, E) are dropped, the rest scaled up (arXiv:1708.02182, section 4.3).
+
+    >>> rows = drop_words(torch.ones(1000, 2), 0.25)
+    >>> sorted({round(float(x), 2) for x in rows.flatten()})
+    [0.0, 1.33]
+    """
+    return weight * F.dropout(weight.new_ones(weight.shape[0], 1), probability)

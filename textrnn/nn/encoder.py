@@ -1,0 +1,159 @@
+"""The shared encoder: a stack of recurrent layers over ids or over float features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from textrnn.config import EncoderSettings
+from textrnn.errors import UsageError
+from textrnn.nn.cells import FAMILY, Cell, CellState
+from textrnn.nn.dropout import LockedDropout
+from textrnn.nn.embedding import Embedding
+
+__all__ = ["Encoder", "State", "detach", "reverse", "select_rows"]
+
+State = tuple[CellState, ...]
+"""The state of a stack: one :data:`CellState` a layer and direction, layer by layer, forward before backward."""
+
+
+def detach(state: State) -> State:
+    """The same state, cut off from the graph that made it: where backpropagation through time is truncated."""
+    return tuple(tuple(part.detach() for part in cell) for cell in state)
+
+
+def select_rows(state: State, rows: Tensor) -> State:
+    """The rows (N,) of every (B, H) in the state, in that order; a row may be taken twice or left out."""
+    return tuple(tuple(part.index_select(0, rows) for part in cell) for cell in state)
+
+
+def reverse(inputs: Tensor, lengths: Tensor | None) -> Tensor:
+    """Each row of (B, T, D) read from its last real token to its first; the padding stays behind it.
+
+    >>> reverse(torch.tensor([[[1], [2], [3], [0]]]), torch.tensor([3])).flatten().tolist()
+    [3, 2, 1, 0]
+    """
+    if lengths is None:
+        return inputs.flip(1)
+    time = torch.arange(inputs.shape[1], device=inputs.device)
+    ends = lengths.to(inputs.device).unsqueeze(1)
+    index = torch.where(time < ends, ends - 1 - time, time)
+    return inputs.gather(1, index.unsqueeze(2).expand_as(inputs))
+
+
+class Encoder(nn.Module):
+    """Layers of one cell, in one or two directions, with the dropouts that recurrent networks need.
+
+    Args:
+        settings: cell, sizes and dropouts.
+        vocab_size: V, where the inputs are ids; the encoder then owns the embedding.
+        feature_size: D, where the inputs are float features (B, T, D): a time series, audio frames.
+
+    Raises:
+        UsageError: neither or both of ``vocab_size`` and ``feature_size`` are given.
+        UnknownNameError: no such cell.
+
+    >>> settings = EncoderSettings(cell="gru", hidden_size=6, layers=2, bidirectional=True)
+    >>> encoder = Encoder(settings, feature_size=3)
+    >>> outputs, state = encoder(torch.zeros(4, 5, 3))
+    >>> outputs.shape, len(state)
+    (torch.Size([4, 5, 12]), 4)
+    """
+
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        *,
+        vocab_size: int | None = None,
+        feature_size: int | None = None,
+    ) -> None:
+        super().__init__()
+        if (vocab_size is None) == (feature_size is None):
+            raise UsageError("an encoder reads ids or features: give vocab_size or feature_size, one of them")
+        self.settings = settings
+        self.directions = 2 if settings.bidirectional else 1
+        self.embedding: Embedding | None = None
+        width = feature_size or settings.embedding_size
+        if vocab_size is not None:
+            self.embedding = Embedding(
+                vocab_size, settings.embedding_size, dropout=settings.embedding_dropout
+            )
+        make = FAMILY.get(settings.cell)
+        self.layers = nn.ModuleList()
+        self.norms = nn.ModuleList()
+        for layer in range(settings.layers):
+            size = settings.layer_size(layer)
+            self.layers.append(
+                nn.ModuleList(
+                    make(width, size, weight_drop=settings.weight_drop) for _ in range(self.directions)
+                )
+            )
+            width = size * self.directions
+            self.norms.append(nn.LayerNorm(width) if settings.layer_norm else nn.Identity())
+        self.output_size = width
+        self.input_dropout = LockedDropout(settings.input_dropout)
+        self.layer_dropout = LockedDropout(settings.dropout)
+
+    def cells(self) -> list[Cell]:
+        """All cells, in the order of the state."""
+        return [cell for layer in self.layers for cell in layer]  # type: ignore[union-attr]
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros for ``batch`` rows."""
+        return tuple(cell.initial_state(batch) for cell in self.cells())
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Ids to vectors; features pass as they are."""
+        return inputs if self.embedding is None else self.embedding(inputs)  # type: ignore[no-any-return]
+
+    def forward(
+        self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """Read whole sequences.
+
+        Args:
+            inputs: ids (B, T), or features (B, T, D).
+            state: the state to go on from; None for the start.
+            lengths: (B,) real tokens a row, at least 1; None where every row is full.
+
+        Returns:
+            Outputs (B, T, directions x H) of the last layer, zero beyond the lengths, and the state after each
+            row's last real token (for the backward direction: after its first).
+        """
+        values = self.input_dropout(self.embed(inputs))
+        before = state or self.initial_state(values.shape[0])
+        after: list[CellState] = []
+        for index, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            if index:
+                values = self.layer_dropout(values)
+            outputs = []
+            for direction, cell in enumerate(layer):  # type: ignore[arg-type]
+                cell_inputs = reverse(values, lengths) if direction else values
+                read, new = cell(cell_inputs, before[len(after)], lengths)
+                outputs.append(reverse(read, lengths) if direction else read)
+                after.append(new)
+            values = self._join(norm, outputs, values)
+        return values, tuple(after)
+
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read one token a row: ids (B,) or features (B, D) to outputs (B, H) and the new state.
+
+        Raises:
+            UsageError: the encoder is bidirectional; such a one cannot read token by token.
+        """
+        if self.directions == 2:
+            raise UsageError("a bidirectional encoder reads whole sequences, not single steps")
+        values = self.embed(inputs)
+        after: list[CellState] = []
+        for cell, norm, before in zip(self.cells(), self.norms, state, strict=True):
+            output, new = cell.step(values, before)
+            after.append(new)
+            values = self._join(norm, [output], values)
+        return values, tuple(after)
+
+    def _join(self, norm: nn.Module, outputs: list[Tensor], inputs: Tensor) -> Tensor:
+        """The directions side by side, normalised, plus the layer's input where that is asked for and fits."""
+        joined: Tensor = norm(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0])
+        if self.settings.residual and joined.shape == inputs.shape:
+            joined = joined + inputs
+        return joined

@@ -1,0 +1,158 @@
+"""Hidden states to the next token: the output layer and its loss, without a (tokens x vocabulary) float32 array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from textrnn.config import LanguageModelHeadSettings
+
+__all__ = ["AdaptiveHead", "OutputHead", "linear_cross_entropy", "make_head"]
+
+CHUNK_ELEMENTS = 4_000_000
+"""Logits held at once, about: large enough for efficient matrix products, small enough for the last cache."""
+
+
+def _rows_at_once(vocab_size: int) -> int:
+    return max(16, CHUNK_ELEMENTS // vocab_size)
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Projection, softmax and cross-entropy in one, chunk by chunk; the gradients are made on the way forward."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        ctx.dtypes = hidden.dtype, weight.dtype, bias.dtype
+        if torch.is_autocast_enabled(hidden.device.type):
+            working = torch.get_autocast_dtype(hidden.device.type)
+        else:
+            working = hidden.dtype
+        hidden, matrix, offset = hidden.to(working), weight.to(working), bias.to(working)
+        needed = any(ctx.needs_input_grad)
+        hidden_grad = torch.empty_like(hidden) if needed else None
+        weight_grad = torch.zeros_like(weight, dtype=torch.float32) if needed else None
+        bias_grad = torch.zeros_like(bias, dtype=torch.float32) if needed else None
+        losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
+        rows = _rows_at_once(weight.shape[0])
+        for start in range(0, len(targets), rows):
+            part = slice(start, start + rows)
+            chosen = targets[part].unsqueeze(1)
+            logits = torch.addmm(offset, hidden[part], matrix.t())
+            log_probs = torch.log_softmax(logits, -1, dtype=torch.float32)
+            losses[part] = -log_probs.gather(1, chosen).squeeze(1)
+            if hidden_grad is None or weight_grad is None or bias_grad is None:
+                continue
+            error = log_probs.exp_().scatter_add_(1, chosen, losses.new_full(chosen.shape, -1.0))
+            low = error.to(working)
+            torch.mm(low, matrix, out=hidden_grad[part])
+            weight_grad += low.t() @ hidden[part]
+            bias_grad += low.sum(0)
+        ctx.save_for_backward(hidden_grad, weight_grad, bias_grad)
+        return losses.sum()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        hidden, weight, bias = (
+            (saved * grads[0]).to(dtype)
+            for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
+        )
+        return hidden, weight, bias, None
+
+
+def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """The summed cross-entropy, in nats, of ``softmax(hidden weight^T + bias)`` against the targets.
+
+    Equal to ``F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction="sum")``, with memory for a few
+    million logits at a time however many tokens there are. The gradient cannot be differentiated again.
+
+    Args:
+        hidden: (N, E).
+        weight: (V, E).
+        bias: (V,).
+        targets: ids (N,).
+
+    >>> hidden, weight, targets = torch.randn(3, 4), torch.randn(5, 4), torch.tensor([0, 4, 2])
+    >>> whole = F.cross_entropy(hidden @ weight.t(), targets, reduction="sum")
+    >>> torch.allclose(linear_cross_entropy(hidden, weight, torch.zeros(5), targets), whole, atol=1e-5)
+    True
+    """
+    return _LinearCrossEntropy.apply(hidden, weight, bias, targets)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class OutputHead(nn.Module):
+    """A full softmax over V tokens, its weight tied to the embedding or its own.
+
+    Where the hidden size differs from the width of the weight, a linear projection stands between them.
+
+    Args:
+        hidden_size: H of the encoder's outputs.
+        vocab_size: V.
+        tied: the embedding's weight (V, E), shared (Press and Wolf, arXiv:1608.05859), or None.
+
+    >>> OutputHead(4, 10).logits(torch.zeros(2, 4)).shape
+    torch.Size([2, 10])
+    """
+
+    def __init__(self, hidden_size: int, vocab_size: int, tied: nn.Parameter | None = None) -> None:
+        super().__init__()
+        width = hidden_size if tied is None else tied.shape[1]
+        self.projection = nn.Identity() if width == hidden_size else nn.Linear(hidden_size, width)
+        if tied is None:
+            tied = nn.Parameter(torch.empty(vocab_size, width))
+            nn.init.xavier_uniform_(tied)
+        self.weight = tied
+        self.bias = nn.Parameter(torch.zeros(vocab_size))
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., H) to float32 logits (..., V)."""
+        return F.linear(self.projection(hidden), self.weight, self.bias).float()
+
+    def log_probs(self, hidden: Tensor) -> Tensor:
+        """(..., H) to log-probabilities (..., V)."""
+        return torch.log_softmax(self.logits(hidden), -1)
+
+    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
+        return linear_cross_entropy(self.projection(hidden), self.weight, self.bias, targets)
+
+
+class AdaptiveHead(nn.Module):
+    """An adaptive softmax for large vocabularies (Grave et al., arXiv:1609.04309), ids in order of frequency.
+
+    Args:
+        hidden_size: H.
+        vocab_size: V.
+        cutoffs: ids at which the rarer clusters begin, rising, below V.
+
+    >>> AdaptiveHead(8, 100, [10, 50]).logits(torch.zeros(2, 8)).exp().sum(-1).round().tolist()
+    [1.0, 1.0]
+    """
+
+    def __init__(self, hidden_size: int, vocab_size: int, cutoffs: list[int]) -> None:
+        super().__init__()
+        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(hidden_size, vocab_size, cutoffs, head_bias=True)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., H) to log-probabilities (..., V), which are logits too."""
+        flat = self.softmax.log_prob(hidden.reshape(-1, hidden.shape[-1]).float())
+        return flat.view(*hidden.shape[:-1], -1)
+
+    log_probs = logits
+
+    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
+        return -self.softmax(hidden.float(), targets).output.sum()
+
+
+def make_head(
+    settings: LanguageModelHeadSettings, hidden_size: int, vocab_size: int, embedding: nn.Parameter
+) -> OutputHead | AdaptiveHead:
+    """The head that the settings ask for."""
+    if settings.cutoffs:
+        return AdaptiveHead(hidden_size, vocab_size, settings.cutoffs)
+    return OutputHead(hidden_size, vocab_size, embedding if settings.tied else None)
