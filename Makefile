@@ -1,0 +1,47 @@
+# make demo    install what a user needs, and read a text by the shipped model
+# make test    install what a developer needs; lint, types, tests
+# make bench   print the figures of benchmarks/, each with how it was made
+# make docs    build docs/_build/html
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test bench docs help-page
+.DELETE_ON_ERROR:
+
+demo: .make/user
+	$(BIN)/textrnn doctor
+	$(BIN)/textrnn generate --prompt "Once upon a time" --max-new-tokens 120 --seed 1
+	$(BIN)/textrnn score "The king rode out of the castle with his three sons."
+
+test: .make/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: .make/dev
+	$(BIN)/python -m benchmarks
+
+docs: .make/docs help-page
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+
+help-page: .make/user
+	$(BIN)/python docs/write_help.py
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+.make/user: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@mkdir -p .make && touch $@
+
+.make/dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[dev]'
+	@mkdir -p .make && touch $@ .make/user
+
+.make/docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[docs]'
+	@mkdir -p .make && touch $@ .make/user

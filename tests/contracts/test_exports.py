@@ -1,0 +1,54 @@
+"""``__all__`` is true: what it names exists, and nobody imports what it does not name (ruff sorts it)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import textrnn
+from textrnn.registry import Family
+
+PACKAGE = Path(textrnn.__file__).parent
+FILES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def imported_names(path: Path) -> Iterator[tuple[str, str]]:
+    """(module, name) for each name that a file takes from a module of textrnn."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("textrnn"):
+            yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_all_names_what_exists(name: str) -> None:
+    module = import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [public for public in module.__all__ if not hasattr(module, public)] == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_only_public_names_are_imported(name: str) -> None:
+    private = [
+        f"{module}.{imported}"
+        for module, imported in imported_names(FILES[name])
+        if f"{module}.{imported}" not in FILES and imported not in import_module(module).__all__
+    ]
+    assert private == []
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.count(".") == 1])
+def test_an_entry_of_an_open_folder_has_one_name(name: str) -> None:
+    for family in (v for v in vars(import_module(name)).values() if isinstance(v, Family)):
+        for entry in family.names():
+            assert len(import_module(f"{family.package}.{entry}").__all__) == 1
+
+
+def test_every_public_name_of_the_package_is_listed_by_dir() -> None:
+    assert set(textrnn.__all__) <= set(dir(textrnn))
