@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TextIO, cast
 from textrnn.cli._errors import warn
 from textrnn.errors import DataError, UsageError
 
-__all__ = ["json_line", "open_output", "read_lines", "read_texts"]
+__all__ = ["aligned", "json_line", "open_output", "read_lines", "read_texts"]
 
 
 def read_texts(texts: Sequence[str], source: Path | None) -> Iterator[str]:
@@ -141,6 +141,19 @@ def _rename(sibling: Path, path: Path) -> None:
     if path.exists():
         shutil.copymode(path, sibling)
     os.replace(sibling, path)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines, their columns one below the other.
+
+    >>> aligned([["lm_stories", "stories"], ["lm", "characters"]])
+    ['lm_stories  stories', 'lm          characters']
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def json_line(record: Any) -> str:
