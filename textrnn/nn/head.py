@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,13 +12,14 @@ from torch.nn import functional as F
 
 from textrnn.config import LanguageModelHeadSettings
 
-__all__ = ["AdaptiveHead", "OutputHead", "linear_cross_entropy", "make_head"]
+__all__ = ["AdaptiveHead", "OutputHead", "linear_cross_entropy", "make_head", "rows_at_once"]
 
 CHUNK_ELEMENTS = 4_000_000
 """Logits held at once, about: large enough for efficient matrix products, small enough for the last cache."""
 
 
-def _rows_at_once(vocab_size: int) -> int:
+def rows_at_once(vocab_size: int) -> int:
+    """How many rows of V logits to hold at a time."""
     return max(16, CHUNK_ELEMENTS // vocab_size)
 
 
@@ -37,7 +39,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight_grad = torch.zeros_like(weight, dtype=torch.float32) if needed else None
         bias_grad = torch.zeros_like(bias, dtype=torch.float32) if needed else None
         losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
-        rows = _rows_at_once(weight.shape[0])
+        rows = rows_at_once(weight.shape[0])
         for start in range(0, len(targets), rows):
             part = slice(start, start + rows)
             chosen = targets[part].unsqueeze(1)
@@ -101,6 +103,7 @@ class OutputHead(nn.Module):
     def __init__(self, hidden_size: int, vocab_size: int, tied: nn.Parameter | None = None) -> None:
         super().__init__()
         width = hidden_size if tied is None else tied.shape[1]
+        self.vocab_size = vocab_size
         self.projection = nn.Identity() if width == hidden_size else nn.Linear(hidden_size, width)
         if tied is None:
             tied = nn.Parameter(torch.empty(vocab_size, width))
@@ -133,8 +136,9 @@ class AdaptiveHead(nn.Module):
     [1.0, 1.0]
     """
 
-    def __init__(self, hidden_size: int, vocab_size: int, cutoffs: list[int]) -> None:
+    def __init__(self, hidden_size: int, vocab_size: int, cutoffs: Sequence[int]) -> None:
         super().__init__()
+        self.vocab_size = vocab_size
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(hidden_size, vocab_size, cutoffs, head_bias=True)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -1,0 +1,210 @@
+"""Where text comes from: local files, folders of them, or a set on the Hugging Face hub, read line by line."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from textrnn.config import DataSettings
+from textrnn.errors import DataError
+
+__all__ = ["HubText", "LocalText", "TextSource", "open_source"]
+
+Documents = Literal["file", "blank_line", "line"]
+TABLES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".parquet": "parquet"}
+TEXTS = ("", ".txt", ".text", ".tokens")
+SPLIT_NAMES = {"valid": ("valid", "validation", "dev", "val")}
+
+
+@dataclass(frozen=True)
+class LocalText:
+    """Text in local files; the network is never asked.
+
+    Args:
+        paths: plain text, csv, tsv, jsonl or parquet, each of them gzipped or not.
+        column: the text's column in a table.
+    """
+
+    paths: tuple[Path, ...]
+    column: str = "text"
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages and on the model card."""
+        return ", ".join(path.name for path in self.paths)
+
+    def fingerprint(self) -> str:
+        """Changes when a file does: paths, sizes and times of change."""
+        stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in self.paths]
+        return repr((stats, self.column))
+
+    def documents(self, kind: Documents) -> Iterator[Iterable[str]]:
+        """The documents, each as its lines, newlines kept."""
+        for path in self.paths:
+            table = TABLES.get(_ending(path))
+            if table is None:
+                yield from _split(_read_lines(path), kind)
+            else:
+                for row in _read_table(path, table, self.column):
+                    yield row.splitlines(keepends=True)
+
+
+@dataclass(frozen=True)
+class HubText:
+    """A split of a set on the hub, streamed.
+
+    Args:
+        path: the hub id, ORG/NAME.
+        split: the split's name.
+        name: the set's configuration, where it has several.
+        revision: a branch, a tag or a commit.
+        column: the text's column.
+    """
+
+    path: str
+    split: str
+    name_of_set: str | None = None
+    revision: str | None = None
+    column: str = "text"
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages and on the model card."""
+        configuration = f" ({self.name_of_set})" if self.name_of_set else ""
+        return f"{self.path}{configuration}, split {self.split}"
+
+    def fingerprint(self) -> str:
+        """Names what is read; the hub's revision stands for its content."""
+        return repr((self.path, self.split, self.name_of_set, self.revision, self.column))
+
+    def documents(self, kind: Documents) -> Iterator[Iterable[str]]:
+        """The documents, each as its lines; a row of the set is a line."""
+        yield from _split(_end_lines(self._rows()), kind)
+
+    def _rows(self) -> Iterator[str]:
+        from datasets import load_dataset
+
+        try:
+            rows = load_dataset(
+                self.path, self.name_of_set, split=self.split, revision=self.revision, streaming=True
+            )
+            yield from _column(rows, self.column, self.path)
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(
+                f"cannot read {self.name} from the hub ({type(error).__name__}: {reason}); "
+                "for local files, set data.path to their folder"
+            ) from error
+
+
+TextSource = LocalText | HubText
+
+
+def open_source(data: DataSettings, split: Literal["train", "valid", "test"]) -> TextSource | None:
+    """The text of one split, or None where the settings name none.
+
+    Raises:
+        DataError: a local file is missing, or the path is neither a folder here nor a hub id.
+    """
+    named = getattr(data, split)
+    if named is None:
+        return None
+    names = (named,) if isinstance(named, str) else tuple(named)
+    if data.path is not None and not Path(data.path).exists():
+        if data.path.count("/") != 1 or data.path.startswith((".", "/", "~")):
+            raise DataError(f"data.path {data.path!r} is neither a folder here nor a hub id (ORG/NAME)")
+        if len(names) > 1:
+            raise DataError(f"data.{split}: a hub set has one split for each of train, valid and test")
+        return HubText(data.path, names[0], data.name, data.revision, data.column)
+    folder = Path(data.path) if data.path is not None else Path()
+    return LocalText(tuple(file for name in names for file in _find(folder, name, split)), data.column)
+
+
+def _find(folder: Path, name: str, split: str) -> list[Path]:
+    """The file that ``name`` means: itself, with an ending, or under another usual name of its split."""
+    aliases = SPLIT_NAMES["valid"] if split == "valid" and name in SPLIT_NAMES["valid"] else (name,)
+    endings = [text + packed for text in (*TEXTS, *TABLES) for packed in ("", ".gz")]
+    for alias in aliases:
+        for ending in endings:
+            path = (folder / (alias + ending)).expanduser()
+            if path.is_file():
+                return [path]
+            if path.is_dir() and not ending:
+                inside = sorted(file for file in path.rglob("*") if file.is_file() and file.name[0] != ".")
+                if inside:
+                    return inside
+                raise DataError(f"data.{split}: the folder {path} has no files")
+    raise DataError(f"data.{split}: no file {folder / name}{_near(folder, name)}")
+
+
+def _near(folder: Path, name: str) -> str:
+    there = sorted(os.listdir(folder)) if folder.is_dir() else []
+    return f"; in {folder} there are: {', '.join(there[:8])}" if there and "/" not in name else ""
+
+
+def _ending(path: Path) -> str:
+    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
+
+
+def _read_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file, newlines kept as they are, decoded strictly."""
+    offset = 0
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for line in file:
+                yield line.decode("utf-8")
+                offset += len(line)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8: byte {offset + error.start} cannot be decoded; convert the file first "
+            "(for example: iconv -f latin1 -t utf-8)"
+        ) from error
+    except (OSError, EOFError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+
+
+def _read_table(path: Path, kind: str, column: str) -> Iterator[str]:
+    from datasets import load_dataset
+
+    options: dict[str, Any] = {}
+    if kind == "csv":
+        options = {"keep_default_na": False, "dtype": str}
+        if _ending(path) == ".tsv":
+            options |= {"sep": "\t", "quoting": 3}
+    rows = load_dataset(kind, data_files=str(path), split="train", streaming=True, **options)
+    yield from _column(rows, column, str(path))
+
+
+def _column(rows: Iterable[Any], column: str, where: str) -> Iterator[str]:
+    for row in rows:
+        if column not in row:
+            raise DataError(f"{where} has no column {column!r}: set data.column to one of {', '.join(row)}")
+        if row[column] is not None:
+            yield str(row[column])
+
+
+def _end_lines(rows: Iterable[str]) -> Iterator[str]:
+    for row in rows:
+        yield row if row.endswith("\n") else row + "\n"
+
+
+def _split(lines: Iterator[str], kind: Documents) -> Iterator[Iterable[str]]:
+    """Cut a run of lines into documents: one, one after each blank line, or one a line."""
+    if kind == "file":
+        yield lines
+    elif kind == "line":
+        for line in lines:
+            yield (line,)
+    else:
+        document: list[str] = []
+        for line in lines:
+            if document and document[-1].isspace() and not line.isspace():
+                yield document
+                document = []
+            document.append(line)
+        if document:
+            yield document

@@ -1,0 +1,12 @@
+"""Tasks, an open folder: a file is a task, that is a network with its batches, its loss and its evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textrnn.registry import Family
+from textrnn.tasks._base import Batch, Loss, Scores, Task, network_from_folder
+
+__all__ = ["FAMILY", "Batch", "Loss", "Scores", "Task", "network_from_folder"]
+
+FAMILY: Family[type[Task]] = Family(__name__, Path(__file__).parent, "task")
