@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from textrnn.errors import TokenizerError
+from textrnn.errors import TokenizerError, UnknownNameError
 from textrnn.registry import Family
-from textrnn.tokenizers._base import BOS, EOS, PAD, UNK, StreamDecoder, Tokenizer, read_saved
-from textrnn.tokenizers._files import read_lines, vocab_names, vocab_path
+from textrnn.tokenizers._base import BOS, EOS, PAD, UNK, StreamDecoder, Tokenizer
 from textrnn.tokenizers._settings import TokenizerSettings
+from textrnn.tokenizers._stored import SETTINGS_FILE, read_saved, vocab_names, vocab_path
+from textrnn.tokenizers._text import read_lines
 
 __all__ = [
     "BOS",
@@ -43,12 +44,10 @@ def load_tokenizer(directory: Path) -> Tokenizer:
     69
     """
     kind = read_saved(directory)["kind"]
-    if kind not in FAMILY.names():
-        known = ", ".join(FAMILY.names())
-        raise TokenizerError(
-            f"{directory / 'tokenizer.json'} names a tokenizer of kind {kind!r} (known: {known})"
-        )
-    return FAMILY.get(kind).load(directory)
+    try:
+        return FAMILY.get(kind).load(directory)
+    except UnknownNameError as error:
+        raise TokenizerError(f"{directory / SETTINGS_FILE}: {error}") from None
 
 
 def train_tokenizer(files: Sequence[Path], settings: TokenizerSettings) -> Tokenizer:

@@ -1,31 +1,29 @@
 """The contract of every tokenizer: text to ids and back, exactly.
 
-Each id stands for a fixed run of bytes, whatever stands before or after it. So decoding is joining bytes, a stream
-of ids decodes to the same text as the whole, and ids may be cut and joined anywhere.
+Each id stands for a fixed run of bytes, whatever stands before or after it. So decoding is joining
+bytes, a stream of ids decodes to the same text as the whole, and ids may be cut and joined at will.
 """
 
 from __future__ import annotations
 
 import codecs
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from textrnn.errors import DataError, TokenizerError, UsageError
+from textrnn.errors import TokenizerError, UsageError
 from textrnn.tokenizers._settings import TokenizerSettings
+from textrnn.tokenizers._stored import read_saved, write_saved
 
 __all__ = ["BOS", "EOS", "PAD", "SPECIAL_PIECES", "UNK", "StreamDecoder", "Tokenizer"]
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
-FORMAT_VERSION = 1
-SETTINGS_FILE = "tokenizer.json"
 
 
 class StreamDecoder:
-    """Decodes ids one at a time and gives out only whole characters.
+    """Decodes ids one at a time and gives out whole characters only.
 
     >>> from textrnn.tokenizers.byte import ByteTokenizer
     >>> stream = ByteTokenizer().stream()
@@ -46,21 +44,22 @@ class StreamDecoder:
         return self._decoder.decode(self._tokenizer.to_bytes((id,)))
 
     def flush(self) -> str:
-        """What is left: U+FFFD where a character was never completed; the stream can then start anew."""
+        """What is left, U+FFFD for a character never completed; then the stream starts anew."""
         rest = self._decoder.decode(b"", final=True)
         self._decoder.reset()
         return rest
 
 
 class Tokenizer(ABC):
-    """Text to ids and back: ``decode(encode(text)) == text``, the kind's stated normalisation aside.
+    """Text to ids and back: ``decode(encode(text)) == text``, a stated normalisation aside.
 
-    Ids 0 to 3 are PAD, UNK, BOS and EOS in every tokenizer. ``encode`` adds none of them, and writes UNK only for
-    what the vocabulary lacks.
+    Ids 0 to 3 are PAD, UNK, BOS and EOS in every tokenizer. ``encode`` never adds them; UNK stands
+    only for what the vocabulary lacks.
 
     Args:
-        pieces: a readable piece an id, ``(V,)``.
-        contents: the UTF-8 bytes that each id stands for, ``(V,)``; none for PAD, BOS and EOS.
+        pieces: a readable piece for each id from 4 on, ``(V - 4,)``.
+        contents: the UTF-8 bytes that each of these ids stands for, ``(V - 4,)``.
+        unknown: the text that UNK decodes to; PAD, BOS and EOS decode to nothing.
     """
 
     kind: ClassVar[str]
@@ -69,9 +68,9 @@ class Tokenizer(ABC):
     #: ``encode(a + b) == encode(a) + encode(b)`` wherever ``a`` ends with a newline.
     splits_at_newline: bool = True
 
-    def __init__(self, pieces: Sequence[str], contents: Sequence[bytes]) -> None:
-        self._pieces = tuple(pieces)
-        self._contents = tuple(contents)
+    def __init__(self, pieces: Sequence[str], contents: Sequence[bytes], *, unknown: str) -> None:
+        self._pieces = (*SPECIAL_PIECES, *pieces)
+        self._contents = (b"", unknown.encode(), b"", b"", *contents)
         self._ids = {piece: id for id, piece in reversed(list(enumerate(self._pieces)))}
 
     @property
@@ -92,19 +91,18 @@ class Tokenizer(ABC):
         return map(self.encode, lines)
 
     def encode_sampled(self, text: str, *, alpha: float, seed: int) -> list[int]:
-        """The ids of one segmentation of ``text`` drawn at random (Kudo 2018, section 3).
+        """The ids of one segmentation of ``text``, drawn at random (Kudo 2018, section 3).
 
         Args:
             text: what to encode.
-            alpha: unigram: the smoothing, nearer to 0 is more random; BPE: the share of merges left out.
+            alpha: 0 to 1; unigram: the smoothing, nearer to 0 is more random; BPE: the share of
+                merges left out.
             seed: draws it; the same seed gives the same ids.
 
         Raises:
             UsageError: this kind has one segmentation only, or alpha is out of range.
         """
-        raise UsageError(
-            f"a {self.kind} tokenizer has no subword sampling: use one of kind sentencepiece"
-        )
+        raise UsageError(f"a {self.kind} tokenizer has no subword sampling: sentencepiece has")
 
     def to_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that ``ids`` stand for; they need not be valid UTF-8.
@@ -112,13 +110,7 @@ class Tokenizer(ABC):
         Raises:
             UsageError: an id is outside the vocabulary.
         """
-        chosen = list(ids)
-        if chosen and not (min(chosen) >= 0 and max(chosen) < len(self._contents)):
-            wrong = next(id for id in chosen if not 0 <= id < len(self._contents))
-            raise UsageError(
-                f"id {wrong} is outside the vocabulary: use 0 to {self.vocab_size - 1}"
-            )
-        return b"".join(map(self._contents.__getitem__, chosen))
+        return b"".join([self._contents[id] for id in self._known(ids)])
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ``ids``: special ids give nothing, bytes that are not UTF-8 give U+FFFD.
@@ -138,20 +130,22 @@ class Tokenizer(ABC):
         Raises:
             UsageError: an id is outside the vocabulary.
         """
-        chosen = list(ids)
-        self.to_bytes(chosen)
-        return [self._pieces[id] for id in chosen]
+        return [self._pieces[id] for id in self._known(ids)]
 
     def id_of(self, piece: str) -> int | None:
         """The id of a piece, or None where the vocabulary has no such piece."""
         return self._ids.get(piece)
 
+    def _known(self, ids: Iterable[int]) -> list[int]:
+        chosen = list(ids)
+        if chosen and (min(chosen) < 0 or max(chosen) >= self.vocab_size):
+            wrong = next(id for id in chosen if not 0 <= id < self.vocab_size)
+            raise UsageError(f"no id {wrong} in this vocabulary: use 0 to {self.vocab_size - 1}")
+        return chosen
+
     def save(self, directory: Path) -> None:
-        """Write ``tokenizer.json``, and what else the kind needs, into ``directory``, made if it is missing."""
-        directory.mkdir(parents=True, exist_ok=True)
-        saved = {"format_version": FORMAT_VERSION, "kind": self.kind, **self._saved(directory)}
-        text = json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
-        (directory / SETTINGS_FILE).write_bytes(text.encode())
+        """Write ``tokenizer.json``, and what else the kind needs, into ``directory``."""
+        write_saved(directory, {"kind": self.kind, **self._saved()}, self._files())
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -163,7 +157,7 @@ class Tokenizer(ABC):
         saved = read_saved(directory)
         if saved["kind"] != cls.kind:
             raise TokenizerError(
-                f"{directory} holds a {saved['kind']} tokenizer, not a {cls.kind} one: use load_tokenizer"
+                f"{directory} holds a tokenizer of kind {saved['kind']!r}, not {cls.kind!r}"
             )
         return cls._from_saved(saved, directory)
 
@@ -177,49 +171,29 @@ class Tokenizer(ABC):
             TokenizerError: the texts do not suffice for what was asked.
         """
 
+    @classmethod
+    def refuse_unused(cls, names: Iterable[str]) -> None:
+        """Refuse the settings that were given and that this kind does not use.
+
+        Raises:
+            UsageError: naming the first of them, and those that apply.
+        """
+        for name in names:
+            if name not in cls.settings_used:
+                listed = ", ".join(sorted(cls.settings_used)) or "none"
+                raise UsageError(
+                    f"{name} does not apply to a {cls.kind} tokenizer (it takes: {listed})"
+                )
+
     @abstractmethod
-    def _saved(self, directory: Path) -> dict[str, Any]:
-        """What tokenizer.json holds for this kind; may write other files into ``directory``."""
+    def _saved(self) -> dict[str, Any]:
+        """What tokenizer.json holds for this kind."""
+
+    def _files(self) -> Mapping[str, bytes]:
+        """Other files to be saved, by name."""
+        return {}
 
     @classmethod
     @abstractmethod
-    def _from_saved(cls, saved: dict[str, Any], directory: Path) -> Self:
+    def _from_saved(cls, saved: Mapping[str, Any], directory: Path) -> Self:
         """The reverse of :meth:`_saved`; checks everything it reads."""
-
-
-def read_saved(directory: Path) -> dict[str, Any]:
-    """The contents of ``directory``'s tokenizer.json, checked as far as all kinds agree.
-
-    Raises:
-        TokenizerError: it is missing, damaged, or written by a later version.
-    """
-    path = directory / SETTINGS_FILE
-    try:
-        saved = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise TokenizerError(f"no tokenizer in {directory}: {SETTINGS_FILE} is missing") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise TokenizerError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(saved, dict) or not isinstance(saved.get("kind"), str):
-        raise TokenizerError(f"{path} is damaged: it does not say which kind of tokenizer it is")
-    if saved.get("format_version") != FORMAT_VERSION:
-        given = saved.get("format_version")
-        raise TokenizerError(
-            f"{path} has format_version {given!r}, this textrnn reads {FORMAT_VERSION}"
-        )
-    return saved
-
-
-def utf8(text: str) -> bytes:
-    """``text`` in UTF-8.
-
-    Raises:
-        DataError: a lone surrogate, which UTF-8 does not have.
-    """
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        code = ord(text[error.start])
-        raise DataError(
-            f"character {error.start + 1} of the text is a lone surrogate, U+{code:04X}"
-        ) from None

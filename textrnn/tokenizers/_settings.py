@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from textrnn.errors import UsageError
+from textrnn.errors import UnknownNameError, UsageError
 
 __all__ = ["TokenizerSettings"]
 
-ALWAYS = frozenset({"kind"})
+#: sentencepiece's rules: none, NFKC, case folded too, and both with rules for white space.
+NORMALIZATIONS = ("identity", "nfkc", "nfkc_cf", "nmt_nfkc", "nmt_nfkc_cf")
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class TokenizerSettings:
 
     Args:
         kind: the registered kind: ``sentencepiece``, ``word``, ``char`` or ``byte``.
-        vocab_size: how many ids, the four special ones included; sentencepiece takes 8000 where it is
-            left out, word and char take all that they find.
+        vocab_size: how many ids, the four special ones included. Left out, sentencepiece takes
+            8000, word and char take all that they find.
         model_type: sentencepiece's model, ``unigram`` or ``bpe``.
         byte_fallback: sentencepiece spells unknown characters in bytes, so nothing is unknown.
         character_coverage: the share of the training text's characters that get their own piece.
@@ -31,8 +32,12 @@ class TokenizerSettings:
         lowercase: fold case first (word and char); decoding then gives lower case.
         pretokenized: the text of a benchmark, its tokens separated by spaces (word).
 
-    >>> TokenizerSettings(kind="word", min_frequency=3).min_frequency
-    3
+    Raises:
+        UsageError: a value outside its range.
+        UnknownNameError: a normalization that sentencepiece does not have.
+
+    >>> TokenizerSettings(kind="word", min_frequency=3).given()
+    ('min_frequency',)
     """
 
     kind: str = "sentencepiece"
@@ -49,41 +54,30 @@ class TokenizerSettings:
     pretokenized: bool = False
 
     def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            UsageError: a value outside its range.
-        """
-        object.__setattr__(self, "user_symbols", tuple(self.user_symbols))
+        """Check the values."""
         if self.model_type not in ("unigram", "bpe"):
             raise UsageError(f"model_type is {self.model_type!r}: use 'unigram' or 'bpe'")
+        if self.normalization not in NORMALIZATIONS:
+            raise UnknownNameError("normalization", self.normalization, NORMALIZATIONS)
         if self.vocab_size is not None and self.vocab_size < 5:
-            raise UsageError(
-                f"vocab_size is {self.vocab_size}: use at least 5 (four ids are special)"
-            )
+            raise UsageError(f"vocab_size is {self.vocab_size}: use 5 or more, four are special")
         if not 0.0 < self.character_coverage <= 1.0:
-            raise UsageError(
-                f"character_coverage is {self.character_coverage}: use more than 0, at most 1"
-            )
+            given = self.character_coverage
+            raise UsageError(f"character_coverage is {given}: use more than 0 and at most 1")
         for name in ("max_sentences", "min_frequency"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: use 1 or more")
-        if "" in self.user_symbols:
-            raise UsageError("user_symbols has an empty text: leave it out")
-
-    def refuse_unused(self, used: frozenset[str]) -> None:
-        """Refuse every setting that was given a value and that this kind does not use.
-
-        Args:
-            used: the names that the kind uses, ``kind`` aside.
-
-        Raises:
-            UsageError: naming the setting, and those that apply.
-        """
-        for field in fields(self):
-            given = getattr(self, field.name) != field.default
-            if given and field.name not in used | ALWAYS:
-                listed = ", ".join(sorted(used)) or "none"
+        for symbol in self.user_symbols:
+            if not symbol or "\n" in symbol or "\N{LOWER ONE EIGHTH BLOCK}" in symbol:
                 raise UsageError(
-                    f"{field.name} does not apply to a {self.kind} tokenizer (settings that do: {listed})"
+                    f"user symbol {symbol!r}: it must have a character, no newline or U+2581"
                 )
+        if len(set(self.user_symbols)) < len(self.user_symbols):
+            raise UsageError("user_symbols has a text twice: leave one out")
+
+    def given(self) -> tuple[str, ...]:
+        """The names, kind aside, whose value is not the one taken when they are left out."""
+        changed = (
+            field.name for field in fields(self) if getattr(self, field.name) != field.default
+        )
+        return tuple(name for name in changed if name != "kind")

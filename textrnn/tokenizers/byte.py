@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from textrnn.tokenizers._base import SPECIAL_PIECES, Tokenizer, utf8
+from textrnn.tokenizers._base import SPECIAL_PIECES, Tokenizer
 from textrnn.tokenizers._settings import TokenizerSettings
+from textrnn.tokenizers._text import utf8
 
 __all__ = ["ByteTokenizer"]
 
@@ -29,24 +30,21 @@ class ByteTokenizer(Tokenizer):
     def __init__(self) -> None:
         pieces = [chr(byte) if 0x20 < byte < 0x7F else f"<0x{byte:02X}>" for byte in range(256)]
         contents = [bytes([byte]) for byte in range(256)]
-        super().__init__(
-            [*SPECIAL_PIECES, *pieces],
-            [b"", "\N{REPLACEMENT CHARACTER}".encode(), b"", b"", *contents],
-        )
+        super().__init__(pieces, contents, unknown="\N{REPLACEMENT CHARACTER}")
 
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``; see :meth:`Tokenizer.encode`."""
-        return [byte + FIRST for byte in utf8(text)]
+        return [FIRST + byte for byte in utf8(text)]
 
     @classmethod
     def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> Self:
         """The byte tokenizer, whatever the texts; see :meth:`Tokenizer.train`."""
-        settings.refuse_unused(cls.settings_used)
+        cls.refuse_unused(settings.given())
         return cls()
 
-    def _saved(self, directory: Path) -> dict[str, Any]:
+    def _saved(self) -> dict[str, Any]:
         return {}
 
     @classmethod
-    def _from_saved(cls, saved: dict[str, Any], directory: Path) -> Self:
+    def _from_saved(cls, saved: Mapping[str, Any], directory: Path) -> Self:
         return cls()

@@ -1,42 +1,39 @@
-"""Subwords by sentencepiece (Kudo and Richardson 2018), set up so that every text comes back exactly."""
+"""Subwords by sentencepiece (Kudo and Richardson 2018), set up so that text comes back exactly."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 from typing import Any, ClassVar, Self
 
 from textrnn.errors import TokenizerError, UsageError
-from textrnn.tokenizers._base import BOS, EOS, PAD, SPECIAL_PIECES, UNK, Tokenizer, utf8
+from textrnn.tokenizers._base import BOS, EOS, PAD, SPECIAL_PIECES, UNK, Tokenizer
+from textrnn.tokenizers._sampling import SPACE, BPESampler, TextSampler, UnigramSampler
 from textrnn.tokenizers._settings import TokenizerSettings
+from textrnn.tokenizers._text import utf8
+from textrnn.tokenizers._training import one_line, train_model
 
 __all__ = ["SentencePieceTokenizer"]
 
 MODEL_FILE = "tokenizer.model"
-SPACE = "\N{LOWER ONE EIGHTH BLOCK}"  # how sentencepiece writes a space inside a piece
-LONGEST = (
-    2000  # characters of one training line; sentencepiece leaves longer ones out without a word
-)
 BATCH = 4096  # lines encoded in one call
-THREADS = 2  # of training; fixed, because the pieces depend on it
-_SEEDING = Lock()  # sentencepiece's sampling has one seed for the whole process
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """Unigram or BPE pieces; with byte fallback nothing is unknown, otherwise UNK decodes to ``<unk>``.
+    """Unigram or BPE pieces; with byte fallback nothing is unknown, else UNK decodes to ``<unk>``.
 
-    Text is cut at newlines before sentencepiece sees it, so ``splits_at_newline`` holds by construction, and it is
-    decoded from the bytes of the pieces, so double spaces, ``U+2581`` and broken byte sequences come out right.
-    The stated normalisation is the one in the settings; ``identity`` is none.
+    Text is cut at newlines before sentencepiece sees it, so ``splits_at_newline`` holds by
+    construction, and is decoded from the bytes of the pieces, so that double spaces, ``U+2581`` and
+    broken byte sequences come out right. The stated normalisation is the setting of that name.
 
     Args:
         model: the bytes of a sentencepiece model.
-        normalization: the rule it was trained with, to be reported.
+        model_type: ``unigram`` or ``bpe``, which that model is.
+        user_symbols: the texts that are always one piece in it.
 
     Raises:
         TokenizerError: the bytes are not such a model, or its special ids are not 0 to 3.
@@ -53,43 +50,53 @@ class SentencePieceTokenizer(Tokenizer):
         | {"user_symbols", "max_sentences", "seed"}
     )
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(
+        self, model: bytes, *, model_type: str = "unigram", user_symbols: Sequence[str] = ()
+    ) -> None:
         from sentencepiece import SentencePieceProcessor
 
         self._model = model
-        self._processor = SentencePieceProcessor()
+        self._model_type = model_type
+        self._user_symbols = tuple(user_symbols)
+        self._processor = processor = SentencePieceProcessor()
         try:
-            self._processor.LoadFromSerializedProto(model)
-        except RuntimeError as error:
+            processor.LoadFromSerializedProto(model)
+            pieces: list[str] = processor.id_to_piece(list(range(processor.vocab_size())))
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise TokenizerError(f"not a sentencepiece model: {one_line(error)}") from None
-        processor = self._processor
         given = (processor.pad_id(), processor.unk_id(), processor.bos_id(), processor.eos_id())
         if given != (PAD, UNK, BOS, EOS):
             raise TokenizerError(
-                f"the model's pad, unk, bos and eos ids are {given}: they must be 0, 1, 2, 3"
+                f"the pad, unk, bos and eos ids are {given}: they must be 0, 1, 2, 3"
             )
-        ids = list(range(processor.vocab_size()))
-        pieces = processor.id_to_piece(ids)
-        contents = [piece.replace(SPACE, " ").encode() for piece in pieces]
-        contents[: len(SPECIAL_PIECES)] = [b"", b"<unk>", b"", b""]
-        for id in ids:
-            if processor.is_byte(id):
-                contents[id] = bytes([int(pieces[id][3:5], 16)])
-        super().__init__([*SPECIAL_PIECES, *pieces[len(SPECIAL_PIECES) :]], contents)
-        self._newline = self._spelt("\n")
-        self._block = self._spelt(SPACE)
+        special = len(SPECIAL_PIECES)
+        contents = [content_of(processor, id, piece) for id, piece in enumerate(pieces)]
+        super().__init__(pieces[special:], contents[special:], unknown="<unk>")
+        self._between = {"\n": self._ids_of("\n"), SPACE: self._spelt(SPACE), "": []}
 
-    def _spelt(self, char: str) -> list[int]:
-        """The ids of a character that sentencepiece is never shown: its own piece, else its bytes, else UNK."""
-        own = self.id_of(char)
-        if own is not None and char != SPACE:
-            return [own]
-        spelt = [self.id_of(f"<0x{byte:02X}>") for byte in char.encode()]
-        return [UNK] if None in spelt else [id for id in spelt if id is not None]
+    def _spelt(self, text: str) -> list[int]:
+        """The byte pieces of a text that is no piece itself, or UNK."""
+        spelt = [self._ids.get(f"<0x{byte:02X}>", UNK) for byte in text.encode()]
+        return [UNK] if UNK in spelt else spelt
+
+    def _ids_of(self, piece: str) -> list[int]:
+        id = self.id_of(piece)
+        return self._spelt(piece) if id is None else [id]
+
+    @cached_property
+    def _sampler(self) -> TextSampler:
+        scores = {
+            piece: self._processor.get_score(id)
+            for id, piece in enumerate(self._pieces)
+            if self._contents[id] and not (id == UNK or self._processor.is_byte(id))
+        }
+        symbols = [symbol.replace(" ", SPACE) for symbol in self._user_symbols]
+        word_sampler = UnigramSampler if self._model_type == "unigram" else BPESampler
+        return TextSampler(word_sampler(scores), pieces=scores, symbols=symbols)
 
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``; see :meth:`Tokenizer.encode`."""
-        return next(self.encode_lines([text]))
+        return next(self._encode_batch([text]))
 
     def encode_lines(self, lines: Iterable[str]) -> Iterator[list[int]]:
         """The ids of each text, in order; sentencepiece gets thousands of lines at a time."""
@@ -97,73 +104,52 @@ class SentencePieceTokenizer(Tokenizer):
         while texts := list(islice(remaining, BATCH)):
             yield from self._encode_batch(texts)
 
-    def _encode_batch(self, texts: list[str], **sampling: Any) -> Iterator[list[int]]:
-        """Encode the parts between newlines and U+2581, and put those two back in."""
-        split = [split_keeping(text) for text in texts]
-        parts = [part for text in split for part, _ in text]
-        encoded = iter(self._processor.encode(parts, out_type=int, num_threads=1, **sampling))
-        between = {"\n": self._newline, SPACE: self._block, "": []}
-        for text in split:
-            ids: list[int] = []
-            for _, mark in text:
-                ids += next(encoded)
-                ids += between[mark]
-            yield ids
-
     def encode_sampled(self, text: str, *, alpha: float, seed: int) -> list[int]:
         """One segmentation drawn at random; see :meth:`Tokenizer.encode_sampled`."""
         if not 0.0 <= alpha <= 1.0:
             raise UsageError(f"alpha is {alpha}: use 0 to 1")
-        from sentencepiece import set_random_generator_seed
+        rng = random.Random(seed)
+        ids: list[int] = []
+        for part, mark in split_at_marks(text):
+            for piece in self._sampler.sample(self._processor.normalize(part), alpha, rng):
+                drawn = self._ids_of(piece)
+                if drawn != [UNK] or ids[-1:] != drawn:  # a run of unknown characters is one UNK
+                    ids += drawn
+            ids += self._between[mark]
+        return ids
 
-        with _SEEDING:
-            set_random_generator_seed(seed % 2**32)
-            sampling = {"enable_sampling": True, "alpha": alpha, "nbest_size": -1}
-            return next(self._encode_batch([text], **sampling))
+    def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
+        """Encode the parts between newlines and U+2581, and put those two back in."""
+        split = [split_at_marks(text) for text in texts]
+        parts = [part for text in split for part, _ in text]
+        encoded = iter(self._processor.encode(parts, out_type=int, num_threads=1))
+        for text in split:
+            ids: list[int] = []
+            for _, mark in text:
+                ids += next(encoded)
+                ids += self._between[mark]
+            yield ids
 
     @classmethod
     def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> Self:
         """Pieces learnt from a sample of the lines of ``texts``; see :meth:`Tokenizer.train`."""
-        from sentencepiece import SentencePieceTrainer
+        cls.refuse_unused(settings.given())
+        model = train_model(texts, settings)
+        return cls(model, model_type=settings.model_type, user_symbols=settings.user_symbols)
 
-        settings.refuse_unused(cls.settings_used)
-        sample = sample_lines(texts, settings.max_sentences, random.Random(settings.seed))
-        if not sample:
-            raise TokenizerError(
-                "the training text is empty: a tokenizer needs some text to learn from"
-            )
-        model = io.BytesIO()
-        try:
-            SentencePieceTrainer.train(
-                sentence_iterator=iter(sample),
-                model_writer=model,
-                vocab_size=settings.vocab_size or 8000,
-                model_type=settings.model_type,
-                byte_fallback=settings.byte_fallback,
-                character_coverage=settings.character_coverage,
-                normalization_rule_name=settings.normalization,
-                user_defined_symbols=["\n", *settings.user_symbols],
-                remove_extra_whitespaces=False,
-                add_dummy_prefix=False,
-                max_sentence_length=8 * LONGEST,
-                pad_id=PAD,
-                unk_id=UNK,
-                bos_id=BOS,
-                eos_id=EOS,
-                num_threads=THREADS,
-                minloglevel=2,
-            )
-        except (RuntimeError, OSError) as error:
-            raise TokenizerError(f"sentencepiece cannot train this: {one_line(error)}") from None
-        return cls(model.getvalue())
+    def _saved(self) -> dict[str, Any]:
+        return {
+            "model_type": self._model_type,
+            "user_symbols": self._user_symbols,
+            "vocab_size": self.vocab_size,
+            "sha256": hashlib.sha256(self._model).hexdigest(),
+        }
 
-    def _saved(self, directory: Path) -> dict[str, Any]:
-        (directory / MODEL_FILE).write_bytes(self._model)
-        digest = hashlib.sha256(self._model).hexdigest()
-        return {"vocab_size": self.vocab_size, "model": MODEL_FILE, "sha256": digest}
+    def _files(self) -> Mapping[str, bytes]:
+        return {MODEL_FILE: self._model}
 
     @classmethod
-    def _from_saved(cls, saved: dict[str, Any], directory: Path) -> Self:
+    def _from_saved(cls, saved: Mapping[str, Any], directory: Path) -> Self:
         path = directory / MODEL_FILE
         try:
             model = path.read_bytes()
@@ -171,66 +157,43 @@ class SentencePieceTokenizer(Tokenizer):
             raise TokenizerError(f"{path} cannot be read: {error.strerror}") from None
         if hashlib.sha256(model).hexdigest() != saved.get("sha256"):
             raise TokenizerError(f"{path} is damaged: its sha256 is not the one in tokenizer.json")
-        tokenizer = cls(model)
+        model_type = saved.get("model_type", "unigram")
+        symbols = saved.get("user_symbols", [])
+        if model_type not in ("unigram", "bpe"):
+            raise TokenizerError(f"{path}: tokenizer.json has model_type {model_type!r}")
+        if not isinstance(symbols, list) or not all(isinstance(one, str) for one in symbols):
+            raise TokenizerError(f"{path}: tokenizer.json has user_symbols that are not texts")
+        try:
+            tokenizer = cls(model, model_type=model_type, user_symbols=symbols)
+        except TokenizerError as error:
+            raise TokenizerError(f"{path}: {error}") from None
         if tokenizer.vocab_size != saved.get("vocab_size"):
-            raise TokenizerError(
-                f"{path} has {tokenizer.vocab_size} pieces, tokenizer.json says {saved.get('vocab_size')}"
-            )
+            given, found = saved.get("vocab_size"), tokenizer.vocab_size
+            raise TokenizerError(f"{path} has {found} pieces, but tokenizer.json says {given!r}")
         return tokenizer
 
 
-def split_keeping(text: str) -> list[tuple[str, str]]:
-    """The parts of ``text`` between newlines and U+2581, each with the mark that ends it ("" at the end).
+def content_of(processor: Any, id: int, piece: str) -> bytes:
+    """The bytes that a piece stands for."""
+    if processor.is_byte(id):
+        return bytes.fromhex(piece[3:5])
+    return b"" if processor.is_control(id) else piece.replace(SPACE, " ").encode()
 
-    >>> split_keeping("a\\nb")
-    [('a', '\\n'), ('b', '')]
+
+def split_at_marks(text: str) -> list[tuple[str, str]]:
+    r"""The parts of ``text`` between newlines and U+2581, each with the mark that ends it, or "".
+
+    Raises:
+        DataError: the text has a lone surrogate.
+
+    >>> split_at_marks("a\nb")
+    [('a', '\n'), ('b', '')]
     """
     utf8(text)
     parts: list[tuple[str, str]] = []
     for line in text.split("\n"):
-        if SPACE in line:
-            *blocks, last = line.split(SPACE)
-            parts += [(block, SPACE) for block in blocks]
-            parts.append((last, "\n"))
-        else:
-            parts.append((line, "\n"))
+        *blocks, last = line.split(SPACE)
+        parts += [(block, SPACE) for block in blocks]
+        parts.append((last, "\n"))
     parts[-1] = (parts[-1][0], "")
     return parts
-
-
-def sample_lines(texts: Iterable[str], size: int, rng: random.Random) -> list[str]:
-    """At most ``size`` lines of ``texts``, each with the same chance, shuffled; long lines are cut at a space."""
-    sample: list[str] = []
-    lines = (
-        part for text in texts for line in text.split("\n") if line for part in cut(line, LONGEST)
-    )
-    for seen, line in enumerate(lines):
-        place = rng.randrange(seen + 1)
-        if len(sample) < size:
-            sample.append(line)
-            sample[place], sample[-1] = sample[-1], sample[place]
-        elif place < size:
-            sample[place] = line
-    return sample
-
-
-def cut(line: str, longest: int) -> Sequence[str]:
-    """``line`` in parts of at most ``longest`` characters, cut before a space where there is one.
-
-    >>> cut("one two three", 8)
-    ['one two', ' three']
-    """
-    utf8(line)
-    parts = []
-    while len(line) > longest:
-        end = line.rfind(" ", 1, longest + 1)
-        end = end if end > 0 else longest
-        parts.append(line[:end])
-        line = line[end:]
-    return [*parts, line]
-
-
-def one_line(error: Exception) -> str:
-    """sentencepiece's message without its source lines."""
-    text = " ".join(str(error).split())
-    return text.split("] ", 1)[-1] if "] " in text else text

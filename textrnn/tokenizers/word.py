@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from textrnn.errors import TokenizerError
-from textrnn.tokenizers._base import SPECIAL_PIECES, UNK, Tokenizer, utf8
+from textrnn.tokenizers._base import SPECIAL_PIECES, UNK, Tokenizer
 from textrnn.tokenizers._counted import choose, read_vocab
 from textrnn.tokenizers._settings import TokenizerSettings
+from textrnn.tokenizers._text import utf8
 
 __all__ = ["WordTokenizer"]
 
-FIRST = len(SPECIAL_PIECES)
 UNKNOWN = "<unk>"
-# A word may hold apostrophes ("don't"); it, or a mark, takes the space before it along, so that spaces cost nothing.
+# A word may hold apostrophes; it, or a mark, takes one space before it along: spaces cost nothing.
 SPLIT = re.compile(r" ?\w+(?:['’]\w+)*| ?[^\w\s]|\s")
 
 
 class WordTokenizer(Tokenizer):
-    r"""Each word, punctuation mark and white-space character is one id; rare words are UNK, shown as ``<unk>``.
+    r"""Each word, mark and white-space character is one id; rare words are UNK, shown as ``<unk>``.
 
-    Raw text: a word or mark takes one space before it along (``" cat"`` and ``"cat"`` are two types), so every text
-    of known words comes back exactly. Where only ``"cat"`` is known, ``" cat"`` is the two ids ``" "``, ``"cat"``.
+    Raw text: a word or mark takes one space before it along (``" cat"`` and ``"cat"`` are two
+    types), so text of known words comes back exactly. Where only ``"cat"`` is known, ``" cat"`` is
+    two ids.
 
-    Pre-tokenised text (``pretokenized``, the format of wikitext-2): tokens stand between white space, ``<unk>`` is
-    UNK, and each newline is one token. The stated normalisation: one space before each token and each newline,
-    which is how those files are written, so they come back byte for byte.
+    Pre-tokenised text (``pretokenized``, the format of wikitext-2): tokens stand between white
+    space, ``<unk>`` is UNK, and each newline is one token. The stated normalisation is one space
+    before each token and each newline; those files are written so, and come back byte for byte.
 
     Args:
         vocab: the types, in the order of their ids from 4 on.
-        lowercase: fold case before encoding, a stated normalisation, off unless asked for.
+        lowercase: fold case before encoding, a stated normalisation; off unless asked for.
         pretokenized: the text is one of those benchmarks.
 
     >>> tokenizer = WordTokenizer.train(["the cat, the dog"], TokenizerSettings(kind="word"))
@@ -54,51 +54,42 @@ class WordTokenizer(Tokenizer):
         self._vocab = list(vocab)
         self._lowercase = lowercase
         self._pretokenized = pretokenized
-        space = b" " if pretokenized else b""
-        contents = [space + type_.encode() for type_ in self._vocab]
-        super().__init__(
-            [*SPECIAL_PIECES, *self._vocab], [b"", space + UNKNOWN.encode(), b"", b"", *contents]
-        )
-        self._id_of_type = {type_: id for id, type_ in enumerate(self._vocab, FIRST)}
-        self._newline = self._id_of_type["\n"]
+        space = " " if pretokenized else ""
+        contents = [utf8(space + type_) for type_ in self._vocab]
+        super().__init__(self._vocab, contents, unknown=space + UNKNOWN)
+        self._id_of_type = {type_: id for id, type_ in enumerate(self._vocab, len(SPECIAL_PIECES))}
 
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``; see :meth:`Tokenizer.encode`."""
+        utf8(text)
         if self._lowercase:
             text = text.lower()
-        utf8(text)
         return self._encode_tokens(text) if self._pretokenized else self._encode_raw(text)
 
     def _encode_tokens(self, text: str) -> list[int]:
+        known, newline = self._id_of_type, self._id_of_type["\n"]
         ids: list[int] = []
-        first, *others = text.split("\n")
-        get = self._id_of_type.get
-        ids.extend([get(token, UNK) for token in first.split()])
-        for line in others:
-            ids.append(self._newline)
-            ids.extend([get(token, UNK) for token in line.split()])
-        return ids
+        for line in text.split("\n"):
+            ids += [known.get(token, UNK) for token in line.split()]
+            ids.append(newline)
+        return ids[:-1]
 
     def _encode_raw(self, text: str) -> list[int]:
-        tokens = SPLIT.findall(text)
-        table = self._id_of_type
-        try:
-            return list(map(table.__getitem__, tokens))
-        except KeyError:
-            return [id for token in tokens for id in self._ids_of_token(token)]
-
-    def _ids_of_token(self, token: str) -> tuple[int, ...]:
-        table = self._id_of_type
-        if token in table:
-            return (table[token],)
-        if token[0] == " " and len(token) > 1:
-            return (table[" "], table.get(token[1:], UNK))
-        return (UNK,)
+        known = self._id_of_type
+        ids: list[int] = []
+        for token in SPLIT.findall(text):
+            if token in known:
+                ids.append(known[token])
+            elif token[0] == " ":
+                ids += (known[" "], known.get(token[1:], UNK))
+            else:
+                ids.append(UNK)
+        return ids
 
     @classmethod
     def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> Self:
-        """The frequent words of ``texts``, the space and the newline; see :meth:`Tokenizer.train`."""
-        settings.refuse_unused(cls.settings_used)
+        """The frequent words of ``texts``, and the newline; see :meth:`Tokenizer.train`."""
+        cls.refuse_unused(settings.given())
         counts: Counter[str] = Counter()
         for text in texts:
             utf8(text)
@@ -106,23 +97,23 @@ class WordTokenizer(Tokenizer):
             counts.update(folded.split() if settings.pretokenized else SPLIT.findall(folded))
         if settings.pretokenized:
             del counts[UNKNOWN]
-        always = ("\n",) if settings.pretokenized else ("\n", " ")
-        vocab = choose(counts, settings, always=always)
-        return cls(vocab, lowercase=settings.lowercase, pretokenized=settings.pretokenized)
+        return cls(
+            choose(counts, settings, always=always(settings.pretokenized)),
+            lowercase=settings.lowercase,
+            pretokenized=settings.pretokenized,
+        )
 
-    def _saved(self, directory: Path) -> dict[str, Any]:
-        return {
-            "lowercase": self._lowercase,
-            "pretokenized": self._pretokenized,
-            "vocab": self._vocab,
-        }
+    def _saved(self) -> dict[str, Any]:
+        flags = {"lowercase": self._lowercase, "pretokenized": self._pretokenized}
+        return {**flags, "vocab": self._vocab}
 
     @classmethod
-    def _from_saved(cls, saved: dict[str, Any], directory: Path) -> Self:
-        vocab = read_vocab(saved, directory, flags=("lowercase", "pretokenized"))
-        needed = {"\n"} if saved["pretokenized"] else {"\n", " "}
-        if not needed <= set(vocab):
-            raise TokenizerError(
-                f"{directory / 'tokenizer.json'} is damaged: vocab lacks the newline or the space"
-            )
+    def _from_saved(cls, saved: Mapping[str, Any], directory: Path) -> Self:
+        needed = always(saved.get("pretokenized") is True)
+        vocab = read_vocab(saved, directory, always=needed, flags=("lowercase", "pretokenized"))
         return cls(vocab, lowercase=saved["lowercase"], pretokenized=saved["pretokenized"])
+
+
+def always(pretokenized: bool) -> tuple[str, ...]:
+    """The types that every vocabulary has."""
+    return ("\n",) if pretokenized else ("\n", " ")
