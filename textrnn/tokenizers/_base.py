@@ -65,6 +65,8 @@ class Tokenizer(ABC):
     kind: ClassVar[str]
     #: The fields of :class:`TokenizerSettings` that this kind uses.
     settings_used: ClassVar[frozenset[str]]
+    #: False where there is nothing to be learnt from a text.
+    needs_text: ClassVar[bool] = True
     #: ``encode(a + b) == encode(a) + encode(b)`` wherever ``a`` ends with a newline.
     splits_at_newline: bool = True
 
@@ -142,6 +144,11 @@ class Tokenizer(ABC):
             wrong = next(id for id in chosen if not 0 <= id < self.vocab_size)
             raise UsageError(f"no id {wrong} in this vocabulary: use 0 to {self.vocab_size - 1}")
         return chosen
+
+    def facts(self) -> dict[str, Any]:
+        """What it is: kind, vocab_size, and what tokenizer.json says, the vocabulary aside."""
+        saved = {name: value for name, value in self._saved().items() if name != "vocab"}
+        return {"kind": self.kind, "vocab_size": self.vocab_size, **saved}
 
     def save(self, directory: Path) -> None:
         """Write ``tokenizer.json``, and what else the kind needs, into ``directory``."""

@@ -26,6 +26,7 @@ class ByteTokenizer(Tokenizer):
 
     kind: ClassVar[str] = "byte"
     settings_used: ClassVar[frozenset[str]] = frozenset()
+    needs_text: ClassVar[bool] = False
 
     def __init__(self) -> None:
         pieces = [chr(byte) if 0x20 < byte < 0x7F else f"<0x{byte:02X}>" for byte in range(256)]

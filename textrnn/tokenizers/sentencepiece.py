@@ -33,6 +33,7 @@ class SentencePieceTokenizer(Tokenizer):
     Args:
         model: the bytes of a sentencepiece model.
         model_type: ``unigram`` or ``bpe``, which that model is.
+        normalization: the rule it was trained with.
         user_symbols: the texts that are always one piece in it.
 
     Raises:
@@ -51,13 +52,19 @@ class SentencePieceTokenizer(Tokenizer):
     )
 
     def __init__(
-        self, model: bytes, *, model_type: str = "unigram", user_symbols: Sequence[str] = ()
+        self,
+        model: bytes,
+        *,
+        model_type: str = "unigram",
+        normalization: str = "identity",
+        user_symbols: Sequence[str] = (),
     ) -> None:
         from sentencepiece import SentencePieceProcessor
 
         self._model = model
         self._model_type = model_type
-        self._user_symbols = tuple(user_symbols)
+        self._normalization = normalization
+        self._user_symbols = list(user_symbols)
         self._processor = processor = SentencePieceProcessor()
         try:
             processor.LoadFromSerializedProto(model)
@@ -134,12 +141,17 @@ class SentencePieceTokenizer(Tokenizer):
     def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> Self:
         """Pieces learnt from a sample of the lines of ``texts``; see :meth:`Tokenizer.train`."""
         cls.refuse_unused(settings.given())
-        model = train_model(texts, settings)
-        return cls(model, model_type=settings.model_type, user_symbols=settings.user_symbols)
+        return cls(
+            train_model(texts, settings),
+            model_type=settings.model_type,
+            normalization=settings.normalization,
+            user_symbols=settings.user_symbols,
+        )
 
     def _saved(self) -> dict[str, Any]:
         return {
             "model_type": self._model_type,
+            "normalization": self._normalization,
             "user_symbols": self._user_symbols,
             "vocab_size": self.vocab_size,
             "sha256": hashlib.sha256(self._model).hexdigest(),
@@ -157,20 +169,30 @@ class SentencePieceTokenizer(Tokenizer):
             raise TokenizerError(f"{path} cannot be read: {error.strerror}") from None
         if hashlib.sha256(model).hexdigest() != saved.get("sha256"):
             raise TokenizerError(f"{path} is damaged: its sha256 is not the one in tokenizer.json")
-        model_type = saved.get("model_type", "unigram")
-        symbols = saved.get("user_symbols", [])
-        if model_type not in ("unigram", "bpe"):
-            raise TokenizerError(f"{path}: tokenizer.json has model_type {model_type!r}")
-        if not isinstance(symbols, list) or not all(isinstance(one, str) for one in symbols):
-            raise TokenizerError(f"{path}: tokenizer.json has user_symbols that are not texts")
         try:
-            tokenizer = cls(model, model_type=model_type, user_symbols=symbols)
+            tokenizer = cls(model, **read_settings(saved))
         except TokenizerError as error:
             raise TokenizerError(f"{path}: {error}") from None
         if tokenizer.vocab_size != saved.get("vocab_size"):
             given, found = saved.get("vocab_size"), tokenizer.vocab_size
             raise TokenizerError(f"{path} has {found} pieces, but tokenizer.json says {given!r}")
         return tokenizer
+
+
+def read_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """What tokenizer.json says of the model beside it.
+
+    Raises:
+        TokenizerError: a setting is damaged.
+    """
+    model_type = saved.get("model_type", "unigram")
+    normalization = saved.get("normalization", "identity")
+    symbols = saved.get("user_symbols", [])
+    try:
+        TokenizerSettings(model_type=model_type, normalization=normalization, user_symbols=symbols)
+    except (UsageError, TypeError) as error:
+        raise TokenizerError(f"tokenizer.json is damaged: {error}") from None
+    return {"model_type": model_type, "normalization": normalization, "user_symbols": symbols}
 
 
 def content_of(processor: Any, id: int, piece: str) -> bytes:
