@@ -1,18 +1,19 @@
-"""The model folder: the one thing that the training wing writes and the inference wing reads.
+"""The model folder: what the training wing writes and the inference wing reads.
 
-    find_model           a shipped name, a folder or a hub id -> a folder on this disk      hub.py
-    write_model_folder   parameters, tokenizer, card -> a folder, whole or not at all       writing.py, swap.py
-    open_model_folder    a folder -> a ModelFolder that has passed every check              reading.py
-                         its config.json                                                    config.py, strict_json.py
-                         its model.safetensors                                              weights.py
+    find_model           a shipped name, a folder or a hub id -> a folder (hub.py)
+    write_model_folder   parameters, tokenizer, card -> a folder, whole or not (writing.py, swap.py)
+    open_model_folder    a folder -> a ModelFolder that has passed every check (reading.py), of
+                         config.json (config.py, strict_json.py) and model.safetensors (weights.py)
+    ModelFolder          settings, tensors, tokenizer, card, files (folder.py)
 
-Nothing here runs code from a folder, and nothing is allocated by a size that a folder merely claims.
+Nothing here runs code from a folder, and nothing is allocated by a size that a folder claims.
 """
 
 from __future__ import annotations
 
+from textrnn.model_folder.folder import ModelFolder
 from textrnn.model_folder.hub import find_model, shipped_models
-from textrnn.model_folder.reading import ModelFolder, open_model_folder
+from textrnn.model_folder.reading import open_model_folder
 from textrnn.model_folder.writing import FolderContents, write_model_folder
 
 __all__ = [

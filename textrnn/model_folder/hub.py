@@ -1,29 +1,20 @@
-"""Find a model by name: one that ships, a folder on this disk, or one on the Hugging Face hub."""
+"""Find a model: one that ships, a folder on this disk, or one on the Hugging Face hub."""
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from textrnn.errors import ModelFolderError, UnknownNameError
-from textrnn.model_folder.config import CONFIG, WEIGHTS
+from textrnn.model_folder.config import ALLOWED_FILES, CONFIG
 from textrnn.model_folder.swap import recover
 
 __all__ = ["find_model", "shipped_models"]
 
 SHIPPED = Path(__file__).parent.parent / "pretrained"
+SECONDS_TO_ANSWER = 5.0
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_WANTED = [
-    CONFIG,
-    WEIGHTS,
-    "tokenizer.*",
-    "README.md",
-    "LICENSE*",
-    "NOTICE",
-    "onnx/*.onnx",
-    "onnx/*.json",
-    "training/*",
-]
 
 
 def shipped_models() -> tuple[str, ...]:
@@ -35,18 +26,18 @@ def find_model(name: str | Path) -> Path:
     """The folder of the model called ``name``.
 
     Args:
-        name: a shipped name, the path of a folder, or a hub id ``ORG/NAME``. What exists on this disk is never
-            looked up on the hub, and neither is a ``Path``.
+        name: a shipped name, the path of a folder, or a hub id ``ORG/NAME``, in this order. What is
+            on this disk is never looked up on the hub, and neither is a ``Path``.
 
     Raises:
         UnknownNameError: none of the three; the message names the closest shipped one.
-        ModelFolderError: the hub cannot be reached or has no such model.
+        ModelFolderError: the hub cannot be reached, or has no such model.
     """
     if str(name) in shipped_models():
         return SHIPPED / str(name)
     path = Path(name)
     recover(path)
-    if path.exists():
+    if os.path.lexists(path):
         return path
     if isinstance(name, str) and _HUB_ID.fullmatch(name):
         return _download(name)
@@ -54,9 +45,25 @@ def find_model(name: str | Path) -> Path:
 
 
 def _download(name: str) -> Path:
-    from huggingface_hub import snapshot_download
+    """The model's snapshot in the hub's cache, fetched where it is not there yet."""
+    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
+    try:  # snapshot_download would wait for ever for a hub that does not answer
+        reached = HfApi().model_info(name, timeout=SECONDS_TO_ANSWER) is not None
+    except RepositoryNotFoundError as error:
+        why = "the hub has no such model that you may read (hf auth login)"
+        raise ModelFolderError(f"{name}: there is no such folder, and {why}") from error
+    except Exception:  # the hub's libraries raise errors of a dozen unrelated kinds
+        reached = False
+    wanted = [CONFIG, *ALLOWED_FILES]
     try:
-        return Path(snapshot_download(name, allow_patterns=_WANTED))
-    except (OSError, ValueError) as error:
-        raise ModelFolderError(f"{name}: {error}") from error
+        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=not reached))
+    except LocalEntryNotFoundError as error:
+        why = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub does not answer"
+        raise ModelFolderError(
+            f"{name}: there is no such folder, it is not in the hub's cache, and {why}"
+        ) from error
+    except Exception as error:
+        lines = str(error).split("\n")
+        raise ModelFolderError(f"{name}: cannot be fetched from the hub: {lines[0]}") from error

@@ -1,8 +1,9 @@
 """Put a finished folder in the place of an old one, so that a kill leaves one of the two.
 
-A folder cannot be renamed over a folder that holds files. So the old one goes aside to a name that readers know,
-the new one takes its place, and the old one is deleted. A kill between the two renames leaves nothing under the
-name itself; whoever looks next calls :func:`recover`, which puts the old folder back.
+A folder cannot be renamed over a folder that holds files. So the old one goes aside to a name that
+readers know, the new one takes its place, and the old one is deleted. A kill between the two
+renames leaves nothing under the name itself; whoever looks next calls :func:`recover`, which puts
+the old folder back.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
-from tempfile import mkdtemp
+from uuid import uuid4
 
-__all__ = ["new_sibling", "put_in_place", "recover", "sync_tree"]
+__all__ = ["put_in_place", "recover", "temporary_sibling"]
 
 STALE_SECONDS = 3600.0
 
@@ -23,52 +27,46 @@ def _aside(path: Path) -> Path:
 
 
 def recover(path: Path) -> None:
-    """Put back what a killed write left aside, where there is nothing under ``path`` itself."""
-    if not os.path.lexists(path) and _aside(path).is_dir():
+    """Put back what a killed write left aside, where nothing is at ``path`` itself."""
+    if path.name and not os.path.lexists(path) and os.path.isdir(_aside(path)):
         _aside(path).rename(path)
 
 
-def new_sibling(path: Path) -> Path:
-    """A new empty folder beside ``path``; deletes those that killed writers left more than an hour ago."""
+@contextmanager
+def temporary_sibling(path: Path) -> Iterator[Path]:
+    """A new folder beside ``path``, deleted at the end unless it has been renamed.
+
+    Deletes those that killed writers left more than an hour ago, too.
+    """
     prefix = f".{path.name}.textrnn-new-"
-    for left in path.parent.glob(f"{_escaped(prefix)}*"):
+    for left in path.parent.glob(f"{escape(prefix)}*"):
         if time.time() - left.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(mkdtemp(prefix=prefix, dir=path.parent))
-    folder.chmod(0o777 & ~_umask())
-    return folder
-
-
-def _escaped(name: str) -> str:
-    from glob import escape
-
-    return escape(name)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    folder = path.with_name(f"{prefix}{uuid4().hex[:12]}")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def put_in_place(new: Path, path: Path) -> None:
-    """Rename the folder ``new`` to ``path``; what is there now is deleted once the new one is in its place."""
+    """Flush ``new`` to the disk and rename it to ``path``; what was there is deleted after that."""
+    _sync_tree(new)
     aside = _aside(path)
-    recover(path)
-    shutil.rmtree(aside, ignore_errors=True)
     if path.exists():
-        path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
     try:
+        if path.exists():
+            path.rename(aside)
         new.rename(path)
-    except OSError:
+    finally:
         recover(path)
-        raise
     _sync(path.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def sync_tree(folder: Path) -> None:
-    """Have the disk confirm every file of ``folder``, then its directories."""
+def _sync_tree(folder: Path) -> None:
     for place, _, names in os.walk(folder, topdown=False):
         for name in names:
             _sync(Path(place, name))
@@ -76,9 +74,10 @@ def sync_tree(folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():  # Windows cannot open a directory
+    if path.is_dir() and not hasattr(os, "O_DIRECTORY"):  # Windows cannot open a directory
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes only what is open for writing; a directory cannot be.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

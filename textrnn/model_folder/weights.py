@@ -1,7 +1,7 @@
-"""model.safetensors: the layout is checked against the file's real size before anything is allocated.
+"""model.safetensors: the layout is checked against the real size before anything is allocated.
 
-The format is eight bytes of header length, a JSON header ``{name: {dtype, shape, data_offsets}}``, then the
-arrays one after the other (https://huggingface.co/docs/safetensors).
+The format is eight bytes of header length, a JSON header ``{name: {dtype, shape, data_offsets}}``,
+then the arrays one after the other (https://huggingface.co/docs/safetensors).
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from textrnn.model_folder.strict_json import parse_object, shown
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Layout", "Span", "read_layout", "save_weights", "split_weights"]
+__all__ = ["Layout", "Span", "encode_weights", "read_layout", "split_weights"]
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_DIMENSIONS = 8
+ITEM_BYTES = {"float32": 4, "float16": 2}
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where one array lies: its shape, and its first and last byte, counted from the file's beginning."""
+    """Where one array lies: its shape, its first byte in the file, and the byte after its last."""
 
     shape: tuple[int, ...]
     begin: int
@@ -35,14 +36,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Layout:
-    """The arrays of one file, all of the same storage ("float32" or "float16")."""
+    """The arrays of one file, all of the same storage (``"float32"`` or ``"float16"``)."""
 
     storage: str
     spans: Mapping[str, Span]
 
 
 def read_layout(path: Path, storage: str) -> Layout:
-    """Read and check the header of ``path``.
+    """Read and check the header of the file at ``path``.
 
     Raises:
         ValueError: what is wrong with it, in a few words.
@@ -50,92 +51,74 @@ def read_layout(path: Path, storage: str) -> Layout:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise ValueError(f"its header of {length} bytes does not fit its {size} bytes")
+        start = 8 + length
+        if start > size:
+            raise ValueError(f"it has {size} bytes, too few for its header of {length}")
         if length > MAX_HEADER_BYTES:
-            raise ValueError(f"its header of {length} bytes is larger than {MAX_HEADER_BYTES}")
+            raise ValueError(f"its header has {length} bytes, more than {MAX_HEADER_BYTES}")
         header = parse_object(file.read(length))
     header.pop("__metadata__", None)
-    spans = {name: _span(name, entry, storage, 8 + length) for name, entry in header.items()}
-    reached = 8 + length
+    spans = {name: _span(name, entry, storage, start) for name, entry in header.items()}
+    reached = start
     for name, span in sorted(spans.items(), key=lambda item: item[1].begin):
         if span.begin != reached:
-            raise ValueError(f"tensor {shown(name)} begins at byte {span.begin}, not at {reached}")
+            raise ValueError(f"tensor {shown(name)} begins at byte {span.begin}, not {reached}")
         reached = span.end
     if not spans or reached != size:
-        raise ValueError(f"its tensors end at byte {reached}, the file at {size}")
+        raise ValueError(f"its {len(spans)} tensors end at byte {reached}, the file at {size}")
     return Layout(storage, spans)
 
 
 def _span(name: str, entry: Any, storage: str, start: int) -> Span:
+    tensor = f"tensor {shown(name)}"
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"tensor {shown(name)} needs exactly dtype, shape and data_offsets")
+        raise ValueError(f"{tensor} needs exactly dtype, shape and data_offsets")
     if entry["dtype"] != STORAGES[storage]:
-        raise ValueError(
-            f"tensor {shown(name)} is stored as {shown(entry['dtype'])}, not as {storage}"
-        )
+        raise ValueError(f"{tensor} is stored as {shown(entry['dtype'])}, not as {storage}")
     shape, offsets = entry["shape"], entry["data_offsets"]
-    if not _whole(shape, 1) or len(shape) > MAX_DIMENSIONS:
-        raise ValueError(f"tensor {shown(name)} has the shape {shown(shape)}")
-    if not _whole(offsets, 0) or len(offsets) != 2:
-        raise ValueError(f"tensor {shown(name)} has the data_offsets {shown(offsets)}")
-    needed = math.prod(shape) * _item_bytes(storage)
-    if offsets[1] - offsets[0] != needed:
-        raise ValueError(
-            f"tensor {shown(name)} of shape {shown(shape)} takes {shown(needed)} bytes, "
-            f"not {shown(offsets[1] - offsets[0])}"
-        )
+    if not _are_whole(shape, at_least=1) or len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"{tensor} has the shape {shown(shape)}")
+    if not _are_whole(offsets, at_least=0) or len(offsets) != 2:
+        raise ValueError(f"{tensor} has the data_offsets {shown(offsets)}")
+    needed, given = math.prod(shape) * ITEM_BYTES[storage], offsets[1] - offsets[0]
+    if given != needed:
+        raise ValueError(f"{tensor} of shape {shown(shape)} takes {needed} bytes, not {given}")
     return Span(tuple(shape), start + offsets[0], start + offsets[1])
 
 
-def _whole(values: object, least: int) -> bool:
-    return isinstance(values, list) and all(
-        type(value) is int and value >= least for value in values
-    )
-
-
-def _item_bytes(storage: str) -> int:
-    return {"float32": 4, "float16": 2}[storage]
+def _are_whole(values: object, *, at_least: int) -> bool:
+    return isinstance(values, list) and all(type(n) is int and n >= at_least for n in values)
 
 
 def split_weights(data: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:
-    """The arrays in the bytes ``data`` of a whole file, as float32; views of ``data`` where that is possible."""
+    """The float32 arrays in ``data``, the bytes of a whole file; float32 ones are views of it."""
     import numpy as np
 
     stored = np.dtype(layout.storage).newbyteorder("<")
-    return {
-        name: np.require(
-            data[span.begin : span.end]
-            .view(stored)
-            .reshape(span.shape)
-            .astype(np.float32, copy=False),
-            requirements="A",
-        )
-        for name, span in layout.spans.items()
-    }
+    tensors = {}
+    for name, span in layout.spans.items():
+        tensor = data[span.begin : span.end].view(stored).reshape(span.shape)
+        tensors[name] = np.require(tensor, np.float32, "A")
+    return tensors
 
 
-def save_weights(tensors: Mapping[str, np.ndarray], path: Path, storage: str) -> None:
-    """Write arrays to ``path``, cast to ``storage``.
+def encode_weights(tensors: Mapping[str, np.ndarray], storage: str) -> bytes:
+    """The bytes of a safetensors file that holds ``tensors``, cast to ``storage``.
 
     Raises:
-        ValueError: an array that is not of floats, is empty, or has values that ``storage`` cannot hold.
+        ValueError: an array that is not of floats, is empty, or has values beyond ``storage``.
     """
     import numpy as np
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     if not tensors:
         raise ValueError("there are no tensors to write")
     cast: dict[str, np.ndarray] = {}
     for name, tensor in tensors.items():
         if not np.issubdtype(tensor.dtype, np.floating) or not tensor.size:
-            raise ValueError(
-                f"tensor {shown(name)} is {tensor.dtype} of shape {tensor.shape}, not floats"
-            )
+            raise ValueError(f"tensor {shown(name)} of {tensor.size} {tensor.dtype} is not floats")
         with np.errstate(over="ignore"):
             cast[name] = np.ascontiguousarray(tensor, dtype=storage)
         if not np.isfinite(cast[name]).all():
-            raise ValueError(
-                f"tensor {shown(name)} has values that {storage} cannot hold (infinite or not a number)"
-            )
-    save_file(cast, path)
+            raise ValueError(f"tensor {shown(name)} has values that are not finite in {storage}")
+    return save(cast)
