@@ -36,11 +36,9 @@ Model = Annotated[
         help="A tokenizer in vocab/, a tokenizer's folder, or a model: its tokenizer.",
     ),
 ]
-Texts = Annotated[
-    list[str] | None, typer.Argument(metavar="[TEXT]...", help="The texts; - is stdin.")
-]
+Texts = Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="The texts; - is stdin.")]
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of one text; - is stdin.")
+    list[str] | None, typer.Argument(metavar="ID", help="The ids of one text; - is stdin.")
 ]
 
 

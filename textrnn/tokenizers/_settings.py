@@ -25,7 +25,7 @@ class TokenizerSettings:
         byte_fallback: sentencepiece spells unknown characters in bytes, so nothing is unknown.
         character_coverage: the share of the training text's characters that get their own piece.
         normalization: sentencepiece's rule; ``identity`` keeps every character.
-        user_symbols: texts that are always one piece of their own (sentencepiece).
+        user_symbols: texts without white space that are always one piece (sentencepiece).
         max_sentences: sentencepiece trains on a random sample of at most this many lines.
         seed: draws that sample.
         min_frequency: words or characters seen less often are unknown.
@@ -68,9 +68,9 @@ class TokenizerSettings:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: use 1 or more")
         for symbol in self.user_symbols:
-            if not symbol or "\n" in symbol or "\N{LOWER ONE EIGHTH BLOCK}" in symbol:
+            if symbol.split() != [symbol] or "\N{LOWER ONE EIGHTH BLOCK}" in symbol:
                 raise UsageError(
-                    f"user symbol {symbol!r}: it must have a character, no newline or U+2581"
+                    f"user symbol {symbol!r}: it must have a character, no white space or U+2581"
                 )
         if len(set(self.user_symbols)) < len(self.user_symbols):
             raise UsageError("user_symbols has a text twice: leave one out")

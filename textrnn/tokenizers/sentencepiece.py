@@ -97,9 +97,8 @@ class SentencePieceTokenizer(Tokenizer):
             for id, piece in enumerate(self._pieces)
             if self._contents[id] and not (id == UNK or self._processor.is_byte(id))
         }
-        symbols = [symbol.replace(" ", SPACE) for symbol in self._user_symbols]
         word_sampler = UnigramSampler if self._model_type == "unigram" else BPESampler
-        return TextSampler(word_sampler(scores), pieces=scores, symbols=symbols)
+        return TextSampler(word_sampler(scores), pieces=scores, symbols=self._user_symbols)
 
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``; see :meth:`Tokenizer.encode`."""
@@ -185,14 +184,19 @@ def read_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TokenizerError: a setting is damaged.
     """
-    model_type = saved.get("model_type", "unigram")
-    normalization = saved.get("normalization", "identity")
-    symbols = saved.get("user_symbols", [])
+    settings = {
+        "model_type": saved.get("model_type", "unigram"),
+        "normalization": saved.get("normalization", "identity"),
+        "user_symbols": saved.get("user_symbols", []),
+    }
+    symbols = settings["user_symbols"]
+    if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+        raise TokenizerError("tokenizer.json is damaged: user_symbols is not a list of texts")
     try:
-        TokenizerSettings(model_type=model_type, normalization=normalization, user_symbols=symbols)
+        TokenizerSettings(**settings)
     except (UsageError, TypeError) as error:
         raise TokenizerError(f"tokenizer.json is damaged: {error}") from None
-    return {"model_type": model_type, "normalization": normalization, "user_symbols": symbols}
+    return settings
 
 
 def content_of(processor: Any, id: int, piece: str) -> bytes:
