@@ -9,8 +9,7 @@ Every name is loaded when it is first used, so that ``import textrnn`` costs nex
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # importing typing takes longer than all the rest here
 if TYPE_CHECKING:
     from textrnn import nn
     from textrnn.api import evaluate, finetune, load, model_path, train
@@ -43,7 +42,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'textrnn' has no attribute {name!r}")
     from importlib import import_module

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from uuid import uuid4
 
 __all__ = ["put_in_place", "recover", "temporary_sibling"]
 
@@ -42,7 +41,7 @@ def temporary_sibling(path: Path) -> Iterator[Path]:
     for left in path.parent.glob(f"{escape(prefix)}*"):
         if time.time() - left.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
-    folder = path.with_name(f"{prefix}{uuid4().hex[:12]}")
+    folder = path.with_name(f"{prefix}{os.urandom(6).hex()}")
     folder.mkdir()
     try:
         yield folder
