@@ -220,9 +220,11 @@ def write_facts(facts: Mapping[str, Any], *, json: bool) -> None:
 def shown(value: Any) -> str:
     """A fact as people read it.
 
-    >>> shown(True), shown(0.25), shown(8000), shown(["<a>", "<b>"]), shown([])
+    >>> shown(True), shown(0.25), shown(8000), shown(["<a>", "<b>"]), shown(None)
     ('yes', '0.25', '8,000', '<a> <b>', 'none')
     """
+    if value is None:
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
