@@ -1,0 +1,78 @@
+"""Engines: a model folder made ready to run, numpy in and numpy out.
+
+An engine answers ``start``, ``step``, ``reorder`` and ``score`` (:class:`Engine`). Each file here
+is one; the one named ``torch`` runs the training wing's networks, and is the only place of the
+inference wing that imports torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textrnn.engines._base import (
+    Engine,
+    EngineEntry,
+    Floats,
+    Ids,
+    State,
+    check_device,
+    check_threads,
+)
+from textrnn.errors import EngineError, UnknownNameError
+from textrnn.registry import Family
+
+if TYPE_CHECKING:
+    from textrnn.model_folder import ModelFolder
+
+__all__ = [
+    "AUTO",
+    "FAMILY",
+    "Engine",
+    "EngineEntry",
+    "Floats",
+    "Ids",
+    "State",
+    "check_device",
+    "check_threads",
+    "open_engine",
+]
+
+FAMILY: Family[EngineEntry] = Family(__name__, Path(__file__).parent, "engine")
+
+AUTO = ("onnx", "torch")
+"""What ``engine="auto"`` tries, in this order: the first that is installed and does not refuse the
+folder."""
+
+
+def open_engine(
+    folder: ModelFolder, *, engine: str = "auto", device: str = "auto", threads: int | None = None
+) -> Engine:
+    """Make a model folder ready to run.
+
+    Args:
+        folder: the model.
+        engine: a name of this family, or ``auto``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        threads: processor threads; None leaves it to the engine.
+
+    Raises:
+        UsageError: an unknown engine or device, or a number of threads that is not allowed.
+        EngineError: the engine cannot run this model here.
+    """
+    check_device(device)
+    check_threads(threads)
+    known = ("auto", *FAMILY.names())
+    if engine not in known:
+        raise UnknownNameError("engine", engine, known)
+    refusals = {}
+    for name in AUTO if engine == "auto" else (engine,):
+        if name not in known:
+            continue
+        entry = FAMILY.get(name)
+        refusal = entry.refusal(folder, device)
+        if refusal is None:
+            return entry.open(folder, device=device, threads=threads)
+        refusals[name] = refusal
+    reasons = "; ".join(f"{name}: {refusal}" for name, refusal in refusals.items())
+    raise EngineError(f"{folder.path} cannot run on device {device!r} ({reasons})")

@@ -1,0 +1,128 @@
+"""What an engine is, and the two settings that every engine takes."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from textrnn.model_folder import ModelFolder
+
+__all__ = ["Engine", "EngineEntry", "Floats", "Ids", "State", "check_device", "check_threads"]
+
+Ids: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float32]
+State: TypeAlias = Any  # opaque: only the engine that made it reads it
+
+_DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
+
+
+class Engine(Protocol):
+    """Runs a language model: numpy in, numpy out, the state passed in and returned.
+
+    A state covers B rows and is never changed in place, so that one may be kept and gone on from
+    twice. A row's result does not depend on the rows beside it (rounding of the last bit aside).
+    """
+
+    @property
+    def name(self) -> str:
+        """The engine's name in its family."""
+        ...
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of logits a row."""
+        ...
+
+    def start(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """Read ``ids`` (B, T), right-padded with PAD, of which ``lengths`` (B,) >= 1 are real.
+
+        Goes on from ``state`` where one is given, else from the beginning of a text.
+
+        Returns:
+            The logits (B, V) that follow each row's last real token, and the state there.
+        """
+        ...
+
+    def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
+        """Read one token a row, ``ids`` (B,): the logits (B, V) that follow, and the new state."""
+        ...
+
+    def reorder(self, state: State, rows: Ids) -> State:
+        """The state of ``rows`` (N,), in that order; a row may come twice or not at all."""
+        ...
+
+    def score(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """Log-probabilities (B, T): ``[b, t]`` is log p(ids[b, t] | ids[b, :t]), natural logarithm.
+
+        ``[b, 0]`` is 0, and so is all beyond ``lengths``. The returned state has read all tokens of
+        a row but the last, so a text is scored in parts by beginning each part with the last token
+        of the one before. Never holds (B, T, V).
+        """
+        ...
+
+    def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
+        """The state as named arrays, to be saved."""
+        ...
+
+    def state_from_arrays(self, arrays: dict[str, NDArray[Any]]) -> State:
+        """The state that :meth:`state_arrays` took apart.
+
+        Raises:
+            EngineError: the arrays are not a state of this model.
+        """
+        ...
+
+
+class EngineEntry(Protocol):
+    """What an engine's file offers: usually a class with these two as class methods."""
+
+    def refusal(self, folder: ModelFolder, device: str) -> str | None:
+        """Why this engine cannot run ``folder`` on ``device``, or None where it can."""
+        ...
+
+    def open(self, folder: ModelFolder, *, device: str, threads: int | None) -> Engine:
+        """The engine, ready to run ``folder``."""
+        ...
+
+
+def check_device(device: str) -> None:
+    """Refuse what is not the name of a device.
+
+    >>> check_device("cuda:1")
+    >>> check_device("gpu")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    textrnn.errors.UsageError: no device 'gpu' (known: auto, cpu, ...); did you mean 'cpu'?
+
+    Raises:
+        UsageError: an unknown device.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", device):
+        hint = did_you_mean(device, _DEVICES)
+        raise UsageError(f"no device {device!r} (known: {', '.join(_DEVICES)}){hint}")
+
+
+def check_threads(threads: int | None) -> None:
+    """Refuse a number of threads that this machine cannot run; None leaves it to the engine.
+
+    >>> check_threads(0)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    textrnn.errors.UsageError: threads is 0: give a whole number from 1 to ...
+
+    Raises:
+        UsageError: not a whole number between 1 and the number of processors.
+    """
+    if threads is None:
+        return
+    most = os.cpu_count() or 1
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= most:
+        raise UsageError(
+            f"threads is {threads!r}: give a whole number from 1 to {most}, "
+            "the processors of this machine"
+        )

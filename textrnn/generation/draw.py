@@ -1,0 +1,73 @@
+"""Drawing a token: greedily, or from the random stream that belongs to one text."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.generation.rules import Ids, Logits
+
+__all__ = ["RandomStream", "draw", "fresh_seed", "log_probs_of", "log_total"]
+
+
+def fresh_seed() -> int:
+    """A seed that nobody chose, short enough to be written down."""
+    return secrets.randbits(32)
+
+
+class RandomStream:
+    """Uniform numbers in [0, 1) that depend on (seed, index) only.
+
+    PCG64, seeded by numpy's SeedSequence with the index as spawn key.
+
+    Args:
+        seed: at least 0.
+        index: which of the samples drawn with that seed.
+        drawn: how many numbers have been taken from the stream already.
+
+    >>> stream = RandomStream(seed=1, index=0)
+    >>> taken = [stream.next() for _ in range(3)]
+    >>> RandomStream(seed=1, index=0, drawn=2).next() == taken[2]
+    True
+    """
+
+    def __init__(self, seed: int, index: int, drawn: int = 0) -> None:
+        self.seed, self.index, self.drawn = seed, index, drawn
+        bits = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,)))
+        self._generator = np.random.Generator(bits.advance(drawn))
+
+    def next(self) -> float:
+        """The next number; it takes exactly one step of the stream."""
+        self.drawn += 1
+        return self._generator.random()
+
+
+def draw(logits: Logits, uniform: float) -> int:
+    """Draw from ``logits`` (V,) by inverting their distribution function at ``uniform``.
+
+    >>> draw(np.log(np.array([0.5, 0.25, 0.25], np.float32)), 0.6)
+    1
+    """
+    allowed = np.flatnonzero(logits > -np.inf)
+    weights = np.exp(logits[allowed] - logits.max(), dtype=np.float64)
+    held = weights.cumsum()
+    place = np.searchsorted(held, uniform * held[-1], side="right")
+    return int(allowed[min(place, allowed.size - 1)])
+
+
+def log_total(logits: Logits) -> NDArray[np.float64]:
+    """The logarithm of the sum of the exponentials of each row of ``logits`` (B, V): (B,)."""
+    greatest = logits.max(axis=1, keepdims=True)
+    total = np.exp(logits - greatest).sum(axis=1, dtype=np.float64)
+    return np.asarray(greatest[:, 0] + np.log(total))
+
+
+def log_probs_of(logits: Logits, rows: Ids, ids: Ids) -> NDArray[np.float64]:
+    """Natural log-probabilities (N,) of ``ids`` (N,) in ``rows`` (N,) of ``logits`` (B, V).
+
+    >>> log_probs_of(np.zeros((1, 4), np.float32), np.array([0]), np.array([2])).round(4)
+    array([-1.3863])
+    """
+    return np.asarray(logits[rows, ids] - log_total(logits)[rows])

@@ -1,0 +1,38 @@
+"""Min-p: all tokens that are likely enough beside the likeliest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from textrnn.generation.rules._base import Ids, Logits, check_number, keep_only
+
+__all__ = ["MinP"]
+
+
+@dataclass(frozen=True)
+class MinP:
+    """Keeps tokens whose probability is at least ``p`` times that of the most likely one.
+
+    Nguyen et al. (2024), "Turning Up the Heat: Min-p Sampling", section 3,
+    https://arxiv.org/abs/2407.01082
+
+    >>> logits = np.log(np.array([[0.6, 0.35, 0.05]], np.float32))
+    >>> np.isfinite(MinP(0.1)(np.array([[2]]), logits))
+    array([[ True,  True, False]])
+
+    Raises:
+        UsageError: not above 0 and at most 1.
+    """
+
+    p: float
+
+    def __post_init__(self) -> None:
+        """Check the value."""
+        check_number("min_p", self.p, "above 0 and at most 1", lambda p: 0 < p <= 1)
+
+    def __call__(self, ids: Ids, logits: Logits) -> Logits:
+        """Logits (B, V) with the unlikely tokens of each row banned."""
+        least = logits.max(axis=1, keepdims=True) + np.float32(np.log(self.p))
+        return keep_only(logits, logits >= least)

@@ -1,0 +1,36 @@
+"""Temperature: sharper or flatter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from textrnn.generation.rules._base import Ids, Logits, check_number
+
+__all__ = ["Temperature"]
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Divides the logits by ``value``: below 1 sharpens the distribution, above 1 flattens it.
+
+    Ackley, Hinton and Sejnowski (1985), "A learning algorithm for Boltzmann machines", equation 5,
+    https://doi.org/10.1016/S0364-0213(85)80012-4
+
+    >>> Temperature(0.5)(np.array([[2]]), np.array([[1.0, -2.0]], np.float32))
+    array([[ 2., -4.]], dtype=float32)
+
+    Raises:
+        UsageError: not above 0. Temperature 0 is the loop's greedy choice, not a rule.
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        """Check the value."""
+        check_number("temperature", self.value, "above 0", lambda x: x > 0)
+
+    def __call__(self, ids: Ids, logits: Logits) -> Logits:
+        """Logits (B, V), each divided by the temperature."""
+        return logits / np.float32(self.value)
