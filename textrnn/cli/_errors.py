@@ -17,7 +17,7 @@ import typer
 
 from textrnn.errors import TextRNNError
 
-__all__ = ["INTERRUPTED", "explained", "say", "set_talk", "usage_error", "warn"]
+__all__ = ["INTERRUPTED", "detail", "explained", "say", "set_talk", "usage_error", "warn"]
 
 INTERRUPTED = 130
 _LOG = logging.getLogger("textrnn")
@@ -44,6 +44,11 @@ def set_talk(*, quiet: bool = False, verbose: bool = False) -> None:
 def say(message: str) -> None:
     """Tell the user something on stderr, unless ``--quiet``."""
     _LOG.info("%s", message)
+
+
+def detail(message: str) -> None:
+    """Tell the user something on stderr, with ``--verbose``."""
+    _LOG.debug("%s", message)
 
 
 def warn(message: str) -> None:

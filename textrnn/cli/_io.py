@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TextIO, cast
 from textrnn.cli._errors import warn
 from textrnn.errors import DataError, UsageError
 
-__all__ = ["aligned", "json_line", "open_output", "read_lines", "read_texts"]
+__all__ = ["aligned", "figure", "json_line", "one_line", "open_output", "read_lines", "read_texts"]
 
 
 def read_texts(texts: Sequence[str], source: Path | None) -> Iterator[str]:
@@ -154,6 +154,26 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def figure(value: Any) -> str:
+    """A value as a person reads it: thousands apart, four digits of a fraction.
+
+    >>> [figure(value) for value in (1234567, 3.14159, 12345.6, "lstm")]
+    ['1,234,567', '3.142', '12,346', 'lstm']
+    """
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def one_line(text: str) -> str:
+    r"""A text on one line: its line breaks as they are written in JSON.
+
+    >>> print(one_line("one\ntwo"))
+    one\ntwo
+    """
+    return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 def json_line(record: Any) -> str:

@@ -57,7 +57,7 @@ def copy(
     name: Name,
     destination: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE|DIR]", help="Where to; RECIPE.yaml here if left out."),
+        typer.Argument(metavar="FILE|DIR", help="Where to; RECIPE.yaml here if left out."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     quiet: Quiet = False,

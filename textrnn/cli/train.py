@@ -1,0 +1,125 @@
+"""``textrnn train``: a recipe becomes a model folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textrnn.cli._errors import say
+from textrnn.cli._io import aligned, figure, json_line, open_output
+from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
+from textrnn.errors import UsageError
+
+__all__ = ["Run", "app", "print_dry_run", "run_recipe"]
+
+app = new_app()
+
+
+@app.command(
+    epilog=examples(
+        "textrnn train lm_stories --output runs/stories",
+        "textrnn train lm_stories data.path=texts training.epochs=3 --dry-run",
+        "textrnn train lm_stories --output runs/stories --resume",
+        "torchrun --nproc-per-node 2 -m textrnn train lm_stories --output runs/stories",
+    )
+)
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or a YAML file.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY.PATH=VALUE", help="Settings that replace the recipe's."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="The run's folder; DIR/model is the model."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")
+    ] = False,
+    dry: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Build everything, do one step, estimate; leave no file."),
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, metavar="N", help="CPU threads to use.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, metavar="N", help="Sets training.seed.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="auto|cpu", help="Where to train.")
+    ] = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Train a model by a recipe.
+
+    Ctrl-C keeps a checkpoint to go on from with --resume. Prints the model folder.
+    """
+    settings = list(overrides or [])
+    settings += [f"training.seed={seed}"] if seed is not None else []
+    settings += [f"training.threads={threads}"] if threads is not None else []
+    if dry:
+        if resume:
+            raise UsageError("--resume does not apply to --dry-run: leave one of them out")
+        return print_dry_run(recipe, settings, as_json=json)
+    if output is None:
+        raise UsageError("--output is missing: name the folder that the run is to write")
+    return run_recipe(Run(recipe, settings, output, resume, device), as_json=json, quiet=quiet)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to train, where to, and how to begin."""
+
+    recipe: str
+    overrides: Sequence[str]
+    output: Path
+    resume: bool
+    device: str
+
+
+def run_recipe(run: Run, *, as_json: bool, quiet: bool) -> None:
+    """Train, tell the run on stderr, and print the model folder; as JSON, every event before it."""
+    from textrnn import recipe as recipes
+    from textrnn.cli._progress import is_first_process, telling
+
+    with open_output(None) as out:
+        try:
+            with telling(sys.stderr, quiet=quiet, records=out if as_json else None) as listen:
+                folder = recipes.train(
+                    run.recipe,
+                    output=run.output,
+                    overrides=run.overrides,
+                    resume=run.resume,
+                    on_event=listen,
+                    device=run.device,
+                )
+        except KeyboardInterrupt:
+            say(f"to go on from the checkpoint in {run.output}: the same command with --resume")
+            raise
+        if is_first_process():
+            out.write((json_line({"model": str(folder)}) if as_json else str(folder)) + "\n")
+
+
+def print_dry_run(recipe: str, overrides: Sequence[str], *, as_json: bool) -> None:
+    """Print what the run would take."""
+    from textrnn import recipe as recipes
+
+    estimate = asdict(recipes.dry_run(recipe, overrides))
+    with open_output(None) as out:
+        if as_json:
+            out.write(json_line(estimate) + "\n")
+        else:
+            rows = [(name.replace("_", " "), figure(value)) for name, value in estimate.items()]
+            out.writelines(line + "\n" for line in aligned(rows))
