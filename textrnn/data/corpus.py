@@ -1,4 +1,4 @@
-"""A corpus: text as one long run of ids in a file, mapped into memory, so that it may be larger than memory."""
+"""A corpus: one long run of ids in a file, mapped, so that it may be larger than memory."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def prepare_corpus(
     Raises:
         DataError: the text is empty, or cannot be read.
     """
-    key = repr((source.fingerprint(), tokenizer.kind, _identity(tokenizer), documents, sampling))
+    key = repr((source.fingerprint(), _identity(tokenizer), documents, sampling))
     stem = cache / hashlib.sha256(key.encode()).hexdigest()[:16]
     facts, ids_file = stem.with_suffix(".json"), stem.with_suffix(".ids")
     if not facts.exists():
@@ -89,8 +89,9 @@ def prepare_corpus(
 
 
 def _identity(tokenizer: Tokenizer) -> str:
+    """What decides the ids of a text: the tokenizer's facts and its vocabulary."""
     pieces = "\0".join(tokenizer.pieces(range(tokenizer.vocab_size)))
-    return hashlib.sha256(pieces.encode()).hexdigest()
+    return repr((tokenizer.facts(), hashlib.sha256(pieces.encode()).hexdigest()))
 
 
 def _encode(
@@ -107,7 +108,9 @@ def _encode(
         marked = _marked(source.documents(documents))
         while lines := list(islice(marked, LINES_AT_ONCE)):
             texts = [text for text, _ in lines]
-            for (text, starts), ids in zip(lines, _encode_lines(tokenizer, texts, sampling, counts), strict=True):
+            for (text, starts), ids in zip(
+                lines, _encode_lines(tokenizer, texts, sampling, counts), strict=True
+            ):
                 marks = ([EOS, BOS] if counts["tokens"] else [BOS]) if starts else []
                 array = np.array([*marks, *ids], dtype)
                 file.write(array.tobytes())
@@ -135,11 +138,16 @@ def _marked(documents: Iterable[Iterable[str]]) -> Iterator[tuple[str, bool]]:
 
 
 def _encode_lines(
-    tokenizer: Tokenizer, texts: list[str], sampling: tuple[float, int] | None, counts: dict[str, int]
+    tokenizer: Tokenizer,
+    texts: list[str],
+    sampling: tuple[float, int] | None,
+    counts: dict[str, int],
 ) -> Iterator[list[int]]:
     if sampling is None:
         yield from tokenizer.encode_lines(texts)
         return
     alpha, seed = sampling
     for offset, text in enumerate(texts):
-        yield tokenizer.encode_sampled(text, alpha=alpha, seed=hash((seed, counts["lines"], offset)) % 2**31)
+        yield tokenizer.encode_sampled(
+            text, alpha=alpha, seed=hash((seed, counts["lines"], offset)) % 2**31
+        )

@@ -1,4 +1,4 @@
-"""Where text comes from: local files, folders of them, or a set on the Hugging Face hub, read line by line."""
+"""Where text comes from: local files, folders of them, or a set on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class LocalText:
 
     def fingerprint(self) -> str:
         """Changes when a file does: paths, sizes and times of change."""
-        stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in self.paths]
+        stats = [
+            (str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)
+            for path in self.paths
+        ]
         return repr((stats, self.column))
 
     def documents(self, kind: Documents) -> Iterator[Iterable[str]]:
@@ -90,7 +93,11 @@ class HubText:
 
         try:
             rows = load_dataset(
-                self.path, self.name_of_set, split=self.split, revision=self.revision, streaming=True
+                self.path,
+                self.name_of_set,
+                split=self.split,
+                revision=self.revision,
+                streaming=True,
             )
             yield from _column(rows, self.column, self.path)
         except (OSError, ValueError, RuntimeError) as error:
@@ -116,16 +123,22 @@ def open_source(data: DataSettings, split: Literal["train", "valid", "test"]) ->
     names = (named,) if isinstance(named, str) else tuple(named)
     if data.path is not None and not Path(data.path).exists():
         if data.path.count("/") != 1 or data.path.startswith((".", "/", "~")):
-            raise DataError(f"data.path {data.path!r} is neither a folder here nor a hub id (ORG/NAME)")
+            raise DataError(
+                f"data.path {data.path!r} is neither a folder here nor a hub id (ORG/NAME)"
+            )
         if len(names) > 1:
-            raise DataError(f"data.{split}: a hub set has one split for each of train, valid and test")
+            raise DataError(
+                f"data.{split}: a hub set has one split for each of train, valid and test"
+            )
         return HubText(data.path, names[0], data.name, data.revision, data.column)
     folder = Path(data.path) if data.path is not None else Path()
-    return LocalText(tuple(file for name in names for file in _find(folder, name, split)), data.column)
+    return LocalText(
+        tuple(file for name in names for file in _find(folder, name, split)), data.column
+    )
 
 
 def _find(folder: Path, name: str, split: str) -> list[Path]:
-    """The file that ``name`` means: itself, with an ending, or under another usual name of its split."""
+    """The file that ``name`` means: itself, with an ending, or by another name of its split."""
     aliases = SPLIT_NAMES["valid"] if split == "valid" and name in SPLIT_NAMES["valid"] else (name,)
     endings = [text + packed for text in (*TEXTS, *TABLES) for packed in ("", ".gz")]
     for alias in aliases:
@@ -134,7 +147,9 @@ def _find(folder: Path, name: str, split: str) -> list[Path]:
             if path.is_file():
                 return [path]
             if path.is_dir() and not ending:
-                inside = sorted(file for file in path.rglob("*") if file.is_file() and file.name[0] != ".")
+                inside = sorted(
+                    file for file in path.rglob("*") if file.is_file() and file.name[0] != "."
+                )
                 if inside:
                     return inside
                 raise DataError(f"data.{split}: the folder {path} has no files")
@@ -160,8 +175,8 @@ def _read_lines(path: Path) -> Iterator[str]:
                 offset += len(line)
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} is not UTF-8: byte {offset + error.start} cannot be decoded; convert the file first "
-            "(for example: iconv -f latin1 -t utf-8)"
+            f"{path} is not UTF-8: byte {offset + error.start} cannot be decoded; convert the file "
+            "first (for example: iconv -f latin1 -t utf-8)"
         ) from error
     except (OSError, EOFError) as error:
         raise DataError(f"cannot read {path}: {error}") from error
@@ -182,7 +197,9 @@ def _read_table(path: Path, kind: str, column: str) -> Iterator[str]:
 def _column(rows: Iterable[Any], column: str, where: str) -> Iterator[str]:
     for row in rows:
         if column not in row:
-            raise DataError(f"{where} has no column {column!r}: set data.column to one of {', '.join(row)}")
+            raise DataError(
+                f"{where} has no column {column!r}: set data.column to one of {', '.join(row)}"
+            )
         if row[column] is not None:
             yield str(row[column])
 

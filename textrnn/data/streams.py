@@ -1,4 +1,4 @@
-"""Batches for truncated backpropagation through time: every row reads one contiguous stream of the corpus."""
+"""Batches for truncated backpropagation through time: every row reads one contiguous stream."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Window:
 
 @dataclass(frozen=True)
 class TokenStreams:
-    """A corpus cut into ``rows`` contiguous streams, read side by side in windows of ``bptt`` tokens.
+    """A corpus cut into ``rows`` contiguous streams, read side by side, ``bptt`` tokens at a time.
 
-    For training the rows are of equal length and a remainder of fewer than ``rows`` tokens is left out; for
-    evaluation (``whole``) every token but the very first is predicted once.
+    For training the rows are of equal length and a remainder of fewer than ``rows`` tokens is left
+    out; for evaluation (``whole``) every token but the very first is predicted once.
 
     Args:
         ids: (N,).
@@ -48,7 +48,8 @@ class TokenStreams:
         world: of how many; each reads ``rows / world`` rows.
 
     Raises:
-        DataError: the corpus is too short for one window, or the rows do not divide among the processes.
+        DataError: the corpus is too short for one window, or the rows do not divide among the
+            processes.
 
     >>> streams = TokenStreams(np.arange(9), rows=2, bptt=3)
     >>> len(streams), streams.window(0).ids.tolist(), streams.window(1).targets.tolist()
@@ -69,8 +70,8 @@ class TokenStreams:
             raise DataError(f"batch_size {self.rows} does not divide among {self.world} processes")
         if not self.whole and tokens < self.rows * self.bptt + 1:
             raise DataError(
-                f"the corpus has {tokens:,} tokens, too few for one window: batch_size {self.rows} x bptt "
-                f"{self.bptt} needs {self.rows * self.bptt + 1:,}; make one of them smaller"
+                f"the corpus has {tokens:,} tokens, too few for one window: batch_size {self.rows} "
+                f"x bptt {self.bptt} needs {self.rows * self.bptt + 1:,}; make one of them smaller"
             )
 
     @property

@@ -1,10 +1,10 @@
 """The network's parts, for every task and for whoever builds networks of their own.
 
-    cells       one recurrent layer in one direction      rnn, lstm, gru; an open folder
-    encoder     layers and directions over ids or features
-    embedding   ids to vectors
-    dropout     masks held over time, dropout of words
-    head        hidden states to logits and to the loss
+cells       one recurrent layer in one direction      rnn, lstm, gru; an open folder
+encoder     layers and directions over ids or features
+embedding   ids to vectors
+dropout     masks held over time, dropout of words
+head        hidden states to logits and to the loss
 """
 
 from __future__ import annotations

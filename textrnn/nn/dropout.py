@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -10,7 +9,7 @@ __all__ = ["LockedDropout", "drop_words"]
 
 
 class LockedDropout(nn.Module):
-    """Variational dropout: one mask a sequence, the same at every time step (arXiv:1512.05287, section 4).
+    """Variational dropout: one mask a sequence, held over time (arXiv:1512.05287, section 4).
 
     Args:
         probability: of an entry being dropped, 0 <= p < 1. Active in training only.
@@ -33,11 +32,12 @@ class LockedDropout(nn.Module):
         return inputs * mask
 
     def extra_repr(self) -> str:
+        """The probability, for printing."""
         return f"{self.probability}"
 
 
 def drop_words(weight: Tensor, probability: float) -> Tensor:
-    """Embedding dropout: whole rows of (V, E) are dropped, the rest scaled up (arXiv:1708.02182, section 4.3).
+    """Embedding dropout: whole rows of (V, E) are dropped (arXiv:1708.02182, section 4.3).
 
     >>> rows = drop_words(torch.ones(1000, 2), 0.25)
     >>> sorted({round(float(x), 2) for x in rows.flatten()})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,10 +16,16 @@ __all__ = ["Embedding"]
 class Embedding(nn.Module):
     """A table of V vectors of width E, with dropout of whole words in training.
 
+    Entries start at a standard deviation of 1 / sqrt(E), right for an output layer that is tied to
+    the table, and are multiplied by sqrt(E) when they are read, as in Vaswani et al.
+    (arXiv:1706.03762, section 3.4): a recurrent layer that is fed much smaller numbers learns
+    nothing but word frequencies for its first hundreds of steps.
+
     Args:
         vocab_size: V.
         embedding_size: E.
-        dropout: the probability that a word is dropped everywhere in a batch (arXiv:1708.02182, section 4.3).
+        dropout: the probability that a word is dropped everywhere in a batch (arXiv:1708.02182,
+            section 4.3).
 
     >>> Embedding(10, 4)(torch.tensor([[1, 2, 3]])).shape
     torch.Size([1, 3, 4])
@@ -26,12 +34,12 @@ class Embedding(nn.Module):
     def __init__(self, vocab_size: int, embedding_size: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.dropout = dropout
+        self.scale = math.sqrt(embedding_size)
         self.weight = nn.Parameter(torch.empty(vocab_size, embedding_size))
-        nn.init.uniform_(self.weight, -0.1, 0.1)
+        nn.init.normal_(self.weight, std=embedding_size**-0.5)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """ids (B, T) to vectors (B, T, E)."""
-        weight = self.weight
-        if self.training and self.dropout > 0.0:
-            weight = drop_words(weight, self.dropout)
-        return F.embedding(ids, weight)
+        """Ids (B, T) to vectors (B, T, E)."""
+        dropped = self.training and self.dropout > 0.0
+        weight = drop_words(self.weight, self.dropout) if dropped else self.weight
+        return F.embedding(ids, weight) * self.scale

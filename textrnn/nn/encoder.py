@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -14,21 +16,21 @@ from textrnn.nn.embedding import Embedding
 __all__ = ["Encoder", "State", "detach", "reverse", "select_rows"]
 
 State = tuple[CellState, ...]
-"""The state of a stack: one :data:`CellState` a layer and direction, layer by layer, forward before backward."""
+"""The state of a stack: a :data:`CellState` a layer and direction, forward before backward."""
 
 
 def detach(state: State) -> State:
-    """The same state, cut off from the graph that made it: where backpropagation through time is truncated."""
+    """The same state, cut off from the graph that made it: here backpropagation is truncated."""
     return tuple(tuple(part.detach() for part in cell) for cell in state)
 
 
 def select_rows(state: State, rows: Tensor) -> State:
-    """The rows (N,) of every (B, H) in the state, in that order; a row may be taken twice or left out."""
+    """The rows (N,) of every (B, H) in the state; a row may be taken twice or left out."""
     return tuple(tuple(part.index_select(0, rows) for part in cell) for cell in state)
 
 
 def reverse(inputs: Tensor, lengths: Tensor | None) -> Tensor:
-    """Each row of (B, T, D) read from its last real token to its first; the padding stays behind it.
+    """Each row of (B, T, D) from its last real token to its first; the padding stays behind it.
 
     >>> reverse(torch.tensor([[[1], [2], [3], [0]]]), torch.tensor([3])).flatten().tolist()
     [3, 2, 1, 0]
@@ -69,7 +71,9 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         if (vocab_size is None) == (feature_size is None):
-            raise UsageError("an encoder reads ids or features: give vocab_size or feature_size, one of them")
+            raise UsageError(
+                "an encoder reads ids or features: give vocab_size or feature_size, one of them"
+            )
         self.settings = settings
         self.directions = 2 if settings.bidirectional else 1
         self.embedding: Embedding | None = None
@@ -85,7 +89,8 @@ class Encoder(nn.Module):
             size = settings.layer_size(layer)
             self.layers.append(
                 nn.ModuleList(
-                    make(width, size, weight_drop=settings.weight_drop) for _ in range(self.directions)
+                    make(width, size, weight_drop=settings.weight_drop)
+                    for _ in range(self.directions)
                 )
             )
             width = size * self.directions
@@ -96,7 +101,7 @@ class Encoder(nn.Module):
 
     def cells(self) -> list[Cell]:
         """All cells, in the order of the state."""
-        return [cell for layer in self.layers for cell in layer]  # type: ignore[union-attr]
+        return [cast(Cell, cell) for layer in self.layers for cell in layer.children()]
 
     def initial_state(self, batch: int) -> State:
         """Zeros for ``batch`` rows."""
@@ -104,7 +109,7 @@ class Encoder(nn.Module):
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Ids to vectors; features pass as they are."""
-        return inputs if self.embedding is None else self.embedding(inputs)  # type: ignore[no-any-return]
+        return inputs if self.embedding is None else cast(Tensor, self.embedding(inputs))
 
     def forward(
         self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None
@@ -117,8 +122,8 @@ class Encoder(nn.Module):
             lengths: (B,) real tokens a row, at least 1; None where every row is full.
 
         Returns:
-            Outputs (B, T, directions x H) of the last layer, zero beyond the lengths, and the state after each
-            row's last real token (for the backward direction: after its first).
+            Outputs (B, T, directions x H) of the last layer, zero beyond the lengths, and the state
+            after each row's last real token (for the backward direction: after its first).
         """
         values = self.input_dropout(self.embed(inputs))
         before = state or self.initial_state(values.shape[0])
@@ -127,7 +132,7 @@ class Encoder(nn.Module):
             if index:
                 values = self.layer_dropout(values)
             outputs = []
-            for direction, cell in enumerate(layer):  # type: ignore[arg-type]
+            for direction, cell in enumerate(layer.children()):
                 cell_inputs = reverse(values, lengths) if direction else values
                 read, new = cell(cell_inputs, before[len(after)], lengths)
                 outputs.append(reverse(read, lengths) if direction else read)
@@ -152,7 +157,7 @@ class Encoder(nn.Module):
         return values, tuple(after)
 
     def _join(self, norm: nn.Module, outputs: list[Tensor], inputs: Tensor) -> Tensor:
-        """The directions side by side, normalised, plus the layer's input where that is asked for and fits."""
+        """The directions side by side, normalised, plus the layer's input where asked for."""
         joined: Tensor = norm(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0])
         if self.settings.residual and joined.shape == inputs.shape:
             joined = joined + inputs

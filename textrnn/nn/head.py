@@ -1,4 +1,4 @@
-"""Hidden states to the next token: the output layer and its loss, without a (tokens x vocabulary) float32 array."""
+"""Hidden states to the next token: the output layer and its loss, a chunk of logits at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textrnn.config import LanguageModelHeadSettings
 __all__ = ["AdaptiveHead", "OutputHead", "linear_cross_entropy", "make_head", "rows_at_once"]
 
 CHUNK_ELEMENTS = 4_000_000
-"""Logits held at once, about: large enough for efficient matrix products, small enough for the last cache."""
+"""Logits held at once, about: enough for efficient matrix products, few enough for the cache."""
 
 
 def rows_at_once(vocab_size: int) -> int:
@@ -24,7 +24,7 @@ def rows_at_once(vocab_size: int) -> int:
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Projection, softmax and cross-entropy in one, chunk by chunk; the gradients are made on the way forward."""
+    """Projection, softmax and cross-entropy by chunks; the gradients are made on the way."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
@@ -67,10 +67,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    """The summed cross-entropy, in nats, of ``softmax(hidden weight^T + bias)`` against the targets.
+    """The summed cross-entropy, in nats, of ``softmax(hidden weight^T + bias)`` and the targets.
 
-    Equal to ``F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction="sum")``, with memory for a few
-    million logits at a time however many tokens there are. The gradient cannot be differentiated again.
+    Equal to ``F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction="sum")``, with
+    memory for a few million logits at a time however many tokens there are. The gradient cannot be
+    differentiated again.
 
     Args:
         hidden: (N, E).
@@ -80,7 +81,8 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: 
 
     >>> hidden, weight, targets = torch.randn(3, 4), torch.randn(5, 4), torch.tensor([0, 4, 2])
     >>> whole = F.cross_entropy(hidden @ weight.t(), targets, reduction="sum")
-    >>> torch.allclose(linear_cross_entropy(hidden, weight, torch.zeros(5), targets), whole, atol=1e-5)
+    >>> loss = linear_cross_entropy(hidden, weight, torch.zeros(5), targets)
+    >>> torch.allclose(loss, whole, atol=1e-5)
     True
     """
     return _LinearCrossEntropy.apply(hidden, weight, bias, targets)  # type: ignore[no-any-return, no-untyped-call]
@@ -89,7 +91,8 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: 
 class OutputHead(nn.Module):
     """A full softmax over V tokens, its weight tied to the embedding or its own.
 
-    Where the hidden size differs from the width of the weight, a linear projection stands between them.
+    Where the hidden size differs from the width of the weight, a linear projection stands between
+    them.
 
     Args:
         hidden_size: H of the encoder's outputs.
@@ -121,11 +124,12 @@ class OutputHead(nn.Module):
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
-        return linear_cross_entropy(self.projection(hidden), self.weight, self.bias, targets)
+        projected = self.projection(hidden)
+        return linear_cross_entropy(projected, self.weight, self.bias, targets)
 
 
 class AdaptiveHead(nn.Module):
-    """An adaptive softmax for large vocabularies (Grave et al., arXiv:1609.04309), ids in order of frequency.
+    """An adaptive softmax for large vocabularies (arXiv:1609.04309), ids in order of frequency.
 
     Args:
         hidden_size: H.
@@ -139,7 +143,9 @@ class AdaptiveHead(nn.Module):
     def __init__(self, hidden_size: int, vocab_size: int, cutoffs: Sequence[int]) -> None:
         super().__init__()
         self.vocab_size = vocab_size
-        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(hidden_size, vocab_size, cutoffs, head_bias=True)
+        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(
+            hidden_size, vocab_size, cutoffs, head_bias=True
+        )
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., H) to log-probabilities (..., V), which are logits too."""
@@ -150,7 +156,8 @@ class AdaptiveHead(nn.Module):
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
-        return -self.softmax(hidden.float(), targets).output.sum()
+        log_probs: Tensor = self.softmax(hidden.float(), targets).output
+        return -log_probs.sum()
 
 
 def make_head(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from textrnn.config import EncoderSettings, LanguageModelHeadSettings, LanguageModelRecipe, validate
-from textrnn.data import Corpus, LocalText, TextSource, open_source, prepare_corpus
+from textrnn.data import Corpus, TextSource, open_source, prepare_corpus
 from textrnn.errors import UsageError
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.tasks import FAMILY, Task, network_from_folder
@@ -55,13 +55,19 @@ def assemble(recipe: LanguageModelRecipe, cache: Path, place: tuple[int, int] = 
         DataError: the text cannot be read.
         UsageError: the recipe does not fit the model it starts from.
     """
-    base = open_model_folder(find_model(recipe.init_from), task=recipe.task) if recipe.init_from else None
+    base = (
+        open_model_folder(find_model(recipe.init_from), task=recipe.task)
+        if recipe.init_from
+        else None
+    )
     train = cast(TextSource, open_source(recipe.data, "train"))
     others = [open_source(recipe.data, split) for split in ("valid", "test")]
     tokenizer = _tokenizer(recipe, base, train, cache)
 
     def encode(source: TextSource, sampling: tuple[float, int] | None = None) -> Corpus:
-        return prepare_corpus(source, tokenizer, cache, documents=recipe.data.documents, sampling=sampling)
+        return prepare_corpus(
+            source, tokenizer, cache, documents=recipe.data.documents, sampling=sampling
+        )
 
     def epoch_corpus(epoch: int) -> Corpus:
         alpha, seed = recipe.training.subword_sampling, recipe.training.seed
@@ -86,13 +92,15 @@ def assemble(recipe: LanguageModelRecipe, cache: Path, place: tuple[int, int] = 
 def _tokenizer(
     recipe: LanguageModelRecipe, base: ModelFolder | None, train: TextSource, cache: Path
 ) -> Tokenizer:
-    """The one that is named, the one of the model it starts from, or one trained on the training text."""
+    """The one that is named, the starting model's, or one trained on the training text."""
     section = recipe.tokenizer
     if section is None:
         assert base is not None  # the recipe's check
         return base.tokenizer()
     if section.path is not None:
-        return load_tokenizer(vocab_path(section.path) if section.path in vocab_names() else Path(section.path))
+        return load_tokenizer(
+            vocab_path(section.path) if section.path in vocab_names() else Path(section.path)
+        )
     trained = cache / "tokenizer"
     if not (trained / "tokenizer.json").exists():
         settings = TokenizerSettings(**section.given())
@@ -117,11 +125,15 @@ def _with_sizes_of(recipe: LanguageModelRecipe, base: ModelFolder) -> LanguageMo
                 raise UsageError(
                     f"{part}.{name} is {value!r}, but {recipe.init_from} has {kept!r}: leave it out"
                 )
-        changed[part] = validate(settings, base.network[part] | given, f"{recipe.init_from}, {part}")
+        changed[part] = validate(
+            settings, base.network[part] | given, f"{recipe.init_from}, {part}"
+        )
     return recipe.model_copy(update=changed)
 
 
-def _network(recipe: LanguageModelRecipe, base: ModelFolder | None, tokenizer: Tokenizer) -> nn.Module:
+def _network(
+    recipe: LanguageModelRecipe, base: ModelFolder | None, tokenizer: Tokenizer
+) -> nn.Module:
     parts = {"encoder": recipe.encoder.model_dump(), "head": recipe.head.model_dump()}
     network = FAMILY.get(recipe.task).build_network(parts, tokenizer.vocab_size)
     if base is None:
@@ -136,7 +148,7 @@ def _network(recipe: LanguageModelRecipe, base: ModelFolder | None, tokenizer: T
 def remap_vocabulary(
     tensors: dict[str, Tensor], old: Tokenizer, new: Tokenizer
 ) -> dict[str, Tensor]:
-    """Parameters for a new vocabulary: pieces that both have keep their rows, new ones take the mean row.
+    """Parameters for a new vocabulary: shared pieces keep their rows, new ones take the mean row.
 
     The mean embedding is the start that ULMFiT gives to new words (arXiv:1801.06146, section 3.2).
 

@@ -44,8 +44,8 @@ def recipe_path(name: str | Path) -> Path:
 def recipe_summary(path: Path) -> tuple[str, str]:
     """What the header comment says: the recipe's first line, and what it reached.
 
-    The header is the run of comment lines at the top; the line that begins with ``Reached:`` and the indented
-    ones after it say what a run reached.
+    The header is the run of comment lines at the top; the line that begins with ``Reached:`` and
+    the indented ones after it say what a run reached.
     """
     header = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -64,7 +64,9 @@ def recipe_summary(path: Path) -> tuple[str, str]:
     return title, " ".join(reached)
 
 
-def load_recipe(name: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> LanguageModelRecipe:
+def load_recipe(
+    name: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()
+) -> LanguageModelRecipe:
     """A recipe, checked whole.
 
     Raises:

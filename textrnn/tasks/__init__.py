@@ -1,4 +1,4 @@
-"""Tasks, an open folder: a file is a task, that is a network with its batches, its loss and its evaluation."""
+"""Tasks, an open folder: a file is a network with its batches, its loss and its evaluation."""
 
 from __future__ import annotations
 

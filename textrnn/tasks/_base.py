@@ -9,7 +9,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from textrnn.config import Settings
 from textrnn.errors import ModelFolderError
 from textrnn.model_folder import ModelFolder
 from textrnn.nn.encoder import State
@@ -17,11 +16,11 @@ from textrnn.nn.encoder import State
 __all__ = ["Batch", "Loss", "Scores", "Task", "network_from_folder"]
 
 Scores = dict[str, float]
-"""Named figures; the one under the task's ``criterion`` decides which weights are best, lower being better."""
+"""Named figures; the task's ``criterion`` decides which weights are best, lower being better."""
 
 
 class Batch(Protocol):
-    """What the loop must know of a batch: over how many tokens, in all processes, its loss is summed."""
+    """What the loop must know of a batch: over how many tokens its loss is summed."""
 
     @property
     def tokens(self) -> int:
@@ -55,7 +54,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def build_network(cls, settings: Mapping[str, Any], vocab_size: int) -> nn.Module:
-        """The network that a model folder's ``network`` section describes, with fresh parameters."""
+        """The network that a folder's ``network`` section describes, with fresh parameters."""
 
     @abstractmethod
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
@@ -75,7 +74,7 @@ class Task(ABC):
 
     @abstractmethod
     def groups(self) -> Sequence[Sequence[nn.Parameter]]:
-        """The parameters from the top of the network to the bottom, for unfreezing and discriminative rates."""
+        """The parameters from top to bottom, for unfreezing and rates by depth."""
 
     @abstractmethod
     def network_settings(self) -> dict[str, Any]:
@@ -120,7 +119,7 @@ def state_tensors(network: nn.Module) -> dict[str, Tensor]:
     return named
 
 
-def network_section(settings: Mapping[str, Any], parts: Mapping[str, type[Settings]]) -> dict[str, Any]:
+def network_section(settings: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
     """A ``network`` section, each part checked against its settings.
 
     Raises:
@@ -135,6 +134,9 @@ def network_section(settings: Mapping[str, Any], parts: Mapping[str, type[Settin
             f"not {', '.join(sorted(parts))}"
         )
     try:
-        return {name: validate(part, settings[name], f"config.json: network.{name}") for name, part in parts.items()}
+        return {
+            name: validate(part, settings[name], f"config.json: network.{name}")
+            for name, part in parts.items()
+        }
     except UsageError as error:
         raise ModelFolderError(str(error)) from error

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from textrnn.config import EncoderSettings, LanguageModelHeadSettings, TrainingSettings
 from textrnn.data import IGNORE, Corpus, TokenStreams, Window
+from textrnn.metrics import TextScore
 from textrnn.nn.dropout import LockedDropout
 from textrnn.nn.encoder import Encoder, State, detach
 from textrnn.nn.head import make_head, rows_at_once
@@ -54,11 +55,11 @@ class LanguageModelNetwork(nn.Module):
     def encode(
         self, ids: Tensor, state: State | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, State]:
-        """ids (B, T) to hidden states (B, T, H), and the state after each row's last real token."""
+        """Ids (B, T) to hidden states (B, T, H), and the state after each row's last real token."""
         return self.encoder(ids, state, lengths)  # type: ignore[no-any-return]
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """ids (B,) to hidden states (B, H) and the new state."""
+        """Ids (B,) to hidden states (B, H) and the new state."""
         return self.encoder.step(ids, state)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -66,11 +67,13 @@ class LanguageModelNetwork(nn.Module):
         return self.head.logits(hidden)
 
     def log_probs(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """The log-probability of each target: (N, H) and (N,) to (N,), a chunk of rows at a time."""
+        """The log-probability of each target: (N, H) and (N,) to (N,), a chunk at a time."""
         rows = rows_at_once(self.head.vocab_size)
         parts = [
             self.head.log_probs(part).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-            for part, chosen in zip(hidden.split(rows), targets.split(rows), strict=True)
+            for part, chosen in zip(
+                torch.split(hidden, rows), torch.split(targets, rows), strict=True
+            )
         ]
         return torch.cat(parts) if parts else hidden.new_zeros(0)
 
@@ -97,7 +100,8 @@ class LanguageModeling(Task):
     Args:
         network: the network.
         training: rows, window and regularisation.
-        train: the training corpus of an epoch, counted from 0; another one each time where subwords are sampled.
+        train: the training corpus of an epoch, counted from 0; another one each time where subwords
+            are sampled.
         valid: the validation corpus, if there is one.
         place: this process's rank, and how many there are.
     """
@@ -149,11 +153,11 @@ class LanguageModeling(Task):
         return len(self._streams(0))
 
     def inputs(self, batch: Window, device: torch.device) -> tuple[Tensor, ...]:
-        """ids and targets."""
+        """Ids and targets."""
         return batch.ids.to(device), batch.targets.to(device)
 
     def groups(self) -> Sequence[Sequence[nn.Parameter]]:
-        """The output layer with the embedding, then the recurrent layers from the last to the first."""
+        """The output layer with the embedding, then the recurrent layers from last to first."""
         encoder = self.network.encoder
         layers = [
             [*layer.parameters(), *norm.parameters()]
@@ -171,18 +175,21 @@ class LanguageModeling(Task):
 
 
 @torch.no_grad()
-def evaluate_corpus(network: LanguageModelNetwork, corpus: Corpus, rows: int, bptt: int = 128) -> Scores:
-    """The scores of a network on a corpus, in float32 or what autocast says, state carried along every row.
+def evaluate_corpus(
+    network: LanguageModelNetwork, corpus: Corpus, rows: int, bptt: int = 128
+) -> Scores:
+    """The scores of a network on a corpus, its state carried along every row.
 
     Args:
         network: the network; it is put into evaluation mode and back.
         corpus: the text; its first token is the only one that is not predicted.
-        rows: how many streams it is cut into; each begins without context, so fewer are a little better.
+        rows: how many streams it is cut into; each begins without context, so fewer are a little
+            better.
         bptt: tokens read at once.
 
     Returns:
-        ``loss`` (nats a token), ``perplexity`` (a token), ``word_perplexity`` (a word between white space),
-        ``bits_per_byte``, and the counts ``tokens``, ``words``, ``bytes``.
+        ``loss`` (nats a token), ``perplexity`` (a token), ``word_perplexity`` (a word between white
+        space), ``bits_per_byte``, and the counts ``tokens``, ``words``, ``bytes``.
     """
     streams = TokenStreams(corpus.ids(), min(rows, corpus.tokens - 1), bptt, whole=True)
     device = next(network.parameters()).device
@@ -196,13 +203,13 @@ def evaluate_corpus(network: LanguageModelNetwork, corpus: Corpus, rows: int, bp
             total += loss.total.item()
     finally:
         network.train(training)
-    tokens = corpus.tokens - 1
+    score = TextScore(total / math.log(2.0), corpus.tokens - 1, corpus.words, corpus.bytes)
     return {
-        "loss": total / tokens,
-        "perplexity": math.exp(min(total / tokens, 700.0)),
-        "word_perplexity": math.exp(min(total / max(1, corpus.words), 700.0)),
-        "bits_per_byte": total / math.log(2.0) / corpus.bytes,
-        "tokens": tokens,
-        "words": corpus.words,
-        "bytes": corpus.bytes,
+        "loss": total / score.tokens,
+        "perplexity": score.perplexity,
+        "word_perplexity": score.perplexity_per_word,
+        "bits_per_byte": score.bits_per_byte,
+        "tokens": score.tokens,
+        "words": score.words,
+        "bytes": score.bytes,
     }

@@ -16,8 +16,8 @@ class WeightAverage:
 
     Args:
         parameters: what to average.
-        decay: of an exponential moving average, warmed up as (1 + n) / (10 + n); None: the plain mean of all
-            updates (Polyak and Juditsky 1992).
+        decay: of an exponential moving average, warmed up as (1 + n) / (10 + n); None: the plain
+            mean of all updates (Polyak and Juditsky 1992).
 
     >>> weight = torch.nn.Parameter(torch.zeros(1))
     >>> average = WeightAverage([weight], decay=None)

@@ -1,4 +1,4 @@
-"""What a training run says while it runs. The loop yields these; whoever runs it decides what to do with them."""
+"""What a training run says while it runs. The loop yields these; the caller decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimisers over the network's groups, the top group at the full rate and each lower one at less."""
+"""Optimisers over the network's groups, the top one at the full rate, lower ones at less."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from textrnn.config import OptimizerSettings
 __all__ = ["make_optimizer", "set_learning_rate"]
 
 
-def make_optimizer(settings: OptimizerSettings, groups: Sequence[Sequence[nn.Parameter]]) -> torch.optim.Optimizer:
+def make_optimizer(
+    settings: OptimizerSettings, groups: Sequence[Sequence[nn.Parameter]]
+) -> torch.optim.Optimizer:
     """AdamW or SGD over the groups, top first.
 
-    A group's learning rate is that of the group above it times ``layer_decay`` (discriminative fine-tuning,
-    arXiv:1801.06146, section 3.1). Weight decay leaves vectors (biases, norms) alone.
+    A group's learning rate is that of the group above it times ``layer_decay`` (discriminative
+    fine-tuning, arXiv:1801.06146, section 3.1). Weight decay leaves vectors (biases, norms) alone.
 
-    >>> optimizer = make_optimizer(OptimizerSettings(layer_decay=0.5), [[nn.Parameter(torch.zeros(2, 2))]] * 1)
+    >>> top, bottom = nn.Linear(2, 2), nn.Linear(2, 2)
+    >>> groups = [[top.weight], [bottom.weight]]
+    >>> optimizer = make_optimizer(OptimizerSettings(layer_decay=0.5), groups)
     >>> [group["scale"] for group in optimizer.param_groups]
-    [1.0]
+    [1.0, 0.5]
     """
     described = []
     for depth, group in enumerate(groups):
@@ -32,7 +36,9 @@ def make_optimizer(settings: OptimizerSettings, groups: Sequence[Sequence[nn.Par
                 described.append({"params": parameters, "weight_decay": decay, "scale": scale})
     rate = settings.learning_rate
     if settings.kind == "adamw":
-        return torch.optim.AdamW(described, rate, betas=settings.betas, eps=settings.epsilon, fused=True)
+        return torch.optim.AdamW(
+            described, rate, betas=settings.betas, eps=settings.epsilon, fused=True
+        )
     return torch.optim.SGD(described, rate, momentum=settings.momentum)
 
 

@@ -30,7 +30,7 @@ def _one_cycle(done: float, settings: ScheduleSettings) -> float:
 
 
 def _slanted_triangular(done: float, settings: ScheduleSettings) -> float:
-    """Up in a line, down in a longer one, 1/32 at both ends (arXiv:1801.06146, section 3.2, equation 3)."""
+    """Up in a line, down in a longer one, from and to 1/32 (arXiv:1801.06146, equation 3)."""
     if done < settings.peak_at:
         part = done / settings.peak_at
     else:
@@ -48,14 +48,17 @@ _SHAPES: dict[str, Callable[[float, ScheduleSettings], float]] = {
 }
 
 
-def learning_rate_factor(settings: ScheduleSettings, step: int, done: float, plateaus: int = 0) -> float:
+def learning_rate_factor(
+    settings: ScheduleSettings, step: int, done: float, plateaus: int = 0
+) -> float:
     """The factor on the learning rate for one step.
 
     Args:
         settings: the shape and its parameters.
         step: optimiser steps done, for the warm-up.
         done: the share of the run that is done, 0 to 1.
-        plateaus: how often validation stopped improving; ``plateau`` multiplies by ``factor`` each time.
+        plateaus: how often validation stopped improving; ``plateau`` multiplies by ``factor`` each
+            time.
 
     >>> settings = ScheduleSettings(kind="cosine", warmup_steps=10)
     >>> [round(learning_rate_factor(settings, step, step / 100), 2) for step in (0, 9, 50, 100)]

@@ -14,21 +14,22 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 __all__ = ["Cell", "CellState"]
 
 CellState = tuple[Tensor, ...]
-"""The state of one layer in one direction: arrays of shape (B, H); one for RNN and GRU, two for LSTM."""
+"""The state of a layer in one direction: arrays (B, H); one for RNN and GRU, two for LSTM."""
 
 
 class Cell(nn.Module):
     """One recurrent layer in one direction. Subclass it in a file of its own to add a cell.
 
-    A subclass states how many ``gates`` it has and how many arrays its state has, and writes :meth:`step`; the
-    loop over time is given here. Where PyTorch has a fused operator for whole sequences, it overrides
-    :meth:`sequence`.
+    A subclass states how many ``gates`` it has and how many arrays its state has, and writes
+    :meth:`step`; the loop over time is given here. Where PyTorch has a fused operator for whole
+    sequences, it overrides :meth:`sequence`.
 
     Args:
         input_size: I, the width of an input.
         hidden_size: H, the width of the output and of each array of the state.
-        weight_drop: the probability with which an entry of the hidden-to-hidden matrix is dropped, drawn once a
-            sequence (DropConnect as in AWD-LSTM, arXiv:1708.02182, section 2). Active in training only.
+        weight_drop: the probability with which an entry of the hidden-to-hidden matrix is dropped,
+            drawn once a sequence (DropConnect as in AWD-LSTM, arXiv:1708.02182, section 2). Active
+            in training only.
 
     >>> from textrnn.nn.cells import FAMILY
     >>> cell = FAMILY.get("gru")(3, 5)
@@ -79,12 +80,13 @@ class Cell(nn.Module):
     def forward(
         self, inputs: Tensor, state: CellState, lengths: Tensor | None = None
     ) -> tuple[Tensor, CellState]:
-        """A whole sequence: (B, T, I) to outputs (B, T, H) and the state after each row's last real token.
+        """A whole sequence, to its outputs and the state after each row's last real token.
 
         Args:
             inputs: (B, T, I).
             state: the state before the first token.
-            lengths: (B,) real tokens a row, at least 1; outputs beyond them are zero. None: every row is full.
+            lengths: (B,) real tokens a row, at least 1; outputs beyond them are zero. None: every
+                row is full.
         """
         weight = F.dropout(self.weight_hidden, self.weight_drop, self.training)
         return self.sequence(inputs, state, weight, lengths)
@@ -104,8 +106,10 @@ class Cell(nn.Module):
             state = new
         return torch.stack(outputs, 1), state
 
-    def gate_inputs(self, inputs: Tensor, state: CellState, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The two projections of a step: (B, G H) from the inputs and (B, G H) from the hidden state."""
+    def gate_inputs(
+        self, inputs: Tensor, state: CellState, weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """A step's two projections, each (B, G H): from the inputs and from the hidden state."""
         hidden_weight = self.weight_hidden if weight is None else weight
         return (
             F.linear(inputs, self.weight_input, self.bias_input),
@@ -120,7 +124,7 @@ class Cell(nn.Module):
         weight: Tensor,
         lengths: Tensor | None,
     ) -> tuple[Tensor, CellState]:
-        """:meth:`sequence` by one of PyTorch's whole-sequence operators (oneDNN on a CPU, cuDNN on a GPU)."""
+        """:meth:`sequence` by one of PyTorch's operators (oneDNN on a CPU, cuDNN on a GPU)."""
         weights = [self.weight_input, weight, self.bias_input, self.bias_hidden]
         stacked = [part.to(inputs.dtype).unsqueeze(0) for part in state]
         hidden = stacked if len(stacked) > 1 else stacked[0]

@@ -11,10 +11,10 @@ __all__ = ["GRU"]
 
 
 class GRU(Cell):
-    """h' = (1 - z) n + z h, with the reset gate inside the candidate n = tanh(W x + b + r (U h + c)).
+    """h' = (1 - z) n + z h, the reset gate inside the candidate n = tanh(W x + b + r (U h + c)).
 
-    The rows of the weights are in PyTorch's order: r, z, n. Multiplying r after the projection, as cuDNN does,
-    lets the three hidden projections be one product.
+    The rows of the weights are in PyTorch's order: r, z, n. Multiplying r after the projection, as
+    cuDNN does, lets the three hidden projections be one product.
 
     >>> cell = GRU(3, 4)
     >>> output, (hidden,) = cell.step(torch.zeros(2, 3), cell.initial_state(2))
@@ -27,6 +27,7 @@ class GRU(Cell):
     def step(
         self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
     ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.step`."""
         from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
         reset_input, update_input, new_input = from_input.chunk(3, dim=1)
         reset_hidden, update_hidden, new_hidden = from_hidden.chunk(3, dim=1)
@@ -39,4 +40,5 @@ class GRU(Cell):
     def sequence(
         self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.sequence`."""
         return self.fused(torch.gru, inputs, state, weight, lengths)

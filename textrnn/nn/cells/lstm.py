@@ -1,4 +1,4 @@
-"""Long short-term memory: Hochreiter and Schmidhuber (1997); forget gate of Gers et al. (2000), section 3."""
+"""Long short-term memory: Hochreiter and Schmidhuber (1997); forget gate: Gers et al. (2000)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["LSTM"]
 class LSTM(Cell):
     """c' = f c + i g and h' = o tanh(c'), with sigmoid gates i, f, o and the tanh candidate g.
 
-    The rows of the weights are in PyTorch's order: i, f, g, o. The forget gate starts open, its bias being 1
-    (Jozefowicz et al. 2015, section 3.1).
+    The rows of the weights are in PyTorch's order: i, f, g, o. The forget gate starts open, its
+    bias being 1 (Jozefowicz et al. 2015, section 3.1).
 
     >>> cell = LSTM(3, 4)
     >>> output, (hidden, memory) = cell.step(torch.zeros(2, 3), cell.initial_state(2))
@@ -26,6 +26,7 @@ class LSTM(Cell):
     state_parts = 2
 
     def reset_parameters(self) -> None:
+        """As every cell, and the forget gate open."""
         super().reset_parameters()
         with torch.no_grad():
             nn.init.ones_(self.bias_input.chunk(4)[1])
@@ -33,6 +34,7 @@ class LSTM(Cell):
     def step(
         self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
     ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.step`."""
         from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
         enter, forget, candidate, expose = (from_input + from_hidden).chunk(4, dim=1)
         memory = torch.sigmoid(forget) * state[1] + torch.sigmoid(enter) * torch.tanh(candidate)
@@ -42,4 +44,5 @@ class LSTM(Cell):
     def sequence(
         self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.sequence`."""
         return self.fused(torch.lstm, inputs, state, weight, lengths)

@@ -1,4 +1,4 @@
-"""The simple recurrent network of Elman (1990), "Finding structure in time", Cognitive Science 14(2)."""
+"""The simple recurrent network: Elman (1990), "Finding structure in time"."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class RNN(Cell):
     def step(
         self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
     ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.step`."""
         from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
         hidden = torch.tanh(from_input + from_hidden)
         return hidden, (hidden,)
@@ -31,4 +32,5 @@ class RNN(Cell):
     def sequence(
         self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.sequence`."""
         return self.fused(torch.rnn_tanh, inputs, state, weight, lengths)

@@ -1,24 +1,14 @@
-"""Typed settings: what a recipe may say, key by key, and how a wrong key or value is reported.
-
-A recipe is YAML. It becomes plain data, ``key.path=value`` overrides are laid over it, and the result is checked
-against the classes below. An unknown key is an error that gives its path and the closest known one.
-"""
+"""The classes that a recipe is checked against, section by section."""
 
 from __future__ import annotations
 
-import json
-import types
-import typing
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from textrnn.errors import UsageError, did_you_mean
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
+    "CardSettings",
     "DataSettings",
     "EncoderSettings",
     "LanguageModelHeadSettings",
@@ -29,9 +19,6 @@ __all__ = [
     "TokenizerSection",
     "TrainingSettings",
     "UnfreezeSettings",
-    "apply_overrides",
-    "read_yaml",
-    "validate",
 ]
 
 Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -48,8 +35,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+def refuse_foreign(settings: Any, owners: Mapping[str, set[str]]) -> None:
+    """Refuse a setting that was given and belongs to other kinds than the chosen one.
+
+    Raises:
+        ValueError: naming the setting; pydantic reports it.
+    """
+    for name, kinds in owners.items():
+        if name in settings.model_fields_set and settings.kind not in kinds:
+            listed = ", ".join(sorted(kinds))
+            raise ValueError(f"{name} does not apply to {settings.kind}, only to {listed}")
+
+
 class TokenizerSection(Settings):
-    """A tokenizer that exists (``path``: a folder or a name in vocab/), or how to train one on the training text."""
+    """A tokenizer that exists (``path``: a folder or a name in vocab/), or how to train one."""
 
     path: str | None = None
     kind: Literal["sentencepiece", "word", "char", "byte"] | None = None
@@ -68,7 +67,9 @@ class TokenizerSection(Settings):
     def _path_or_training(self) -> Self:
         trained = [name for name in self.model_fields_set if name != "path"]
         if self.path is not None and trained:
-            raise ValueError(f"with path, the tokenizer exists already: leave out {', '.join(sorted(trained))}")
+            raise ValueError(
+                f"with path, the tokenizer exists already: leave out {', '.join(sorted(trained))}"
+            )
         return self
 
     def given(self) -> dict[str, Any]:
@@ -79,8 +80,9 @@ class TokenizerSection(Settings):
 class DataSettings(Settings):
     """Where the text is: a local folder with files in it, or a hub id with splits; or single files.
 
-    Where ``path`` names an existing folder, ``train``, ``valid`` and ``test`` are files in it, with or without
-    their ending; where it is a hub id, they are splits. Without ``path`` they are paths themselves.
+    Where ``path`` names an existing folder, ``train``, ``valid`` and ``test`` are files in it, with
+    or without their ending; where it is a hub id, they are splits. Without ``path`` they are paths
+    themselves.
     """
 
     path: str | None = None
@@ -94,7 +96,7 @@ class DataSettings(Settings):
 
 
 class EncoderSettings(Settings):
-    """The recurrent stack. ``output_size`` is the last layer's width where it differs from ``hidden_size``."""
+    """The recurrent stack. ``output_size`` is the last layer's width; None: ``hidden_size``."""
 
     cell: str = "lstm"
     embedding_size: Size = 256
@@ -117,7 +119,7 @@ class EncoderSettings(Settings):
 
 
 class LanguageModelHeadSettings(Settings):
-    """The output layer: tied to the embedding, of its own, or adaptive where ``cutoffs`` are given."""
+    """The output layer: tied to the embedding, its own, or adaptive where there are ``cutoffs``."""
 
     tied: bool = True
     cutoffs: tuple[Count, ...] = ()
@@ -125,14 +127,16 @@ class LanguageModelHeadSettings(Settings):
     @model_validator(mode="after")
     def _adaptive_is_untied(self) -> Self:
         if self.cutoffs and self.tied:
-            raise ValueError("an adaptive softmax has no tied weight: with cutoffs, set head.tied to false")
+            raise ValueError(
+                "an adaptive softmax has no tied weight: with cutoffs, set head.tied to false"
+            )
         if list(self.cutoffs) != sorted(set(self.cutoffs)):
             raise ValueError("cutoffs must rise, each one larger than the one before")
         return self
 
 
 class OptimizerSettings(Settings):
-    """AdamW, SGD, or NT-ASGD: SGD that begins to average when validation stops improving (arXiv:1708.02182)."""
+    """AdamW, SGD, or NT-ASGD: SGD that averages once validation stalls (arXiv:1708.02182)."""
 
     kind: Literal["adamw", "sgd", "nt_asgd"] = "adamw"
     learning_rate: Positive = 1e-3
@@ -146,26 +150,43 @@ class OptimizerSettings(Settings):
     @model_validator(mode="after")
     def _only_what_applies(self) -> Self:
         """``betas`` and ``epsilon`` are AdamW's, ``momentum`` SGD's, ``patience`` NT-ASGD's."""
-        owners = {"betas": {"adamw"}, "epsilon": {"adamw"}, "momentum": {"sgd"}, "patience": {"nt_asgd"}}
-        for name, kinds in owners.items():
-            if name in self.model_fields_set and self.kind not in kinds:
-                raise ValueError(f"{name} does not apply to {self.kind}")
+        owners = {
+            "betas": {"adamw"},
+            "epsilon": {"adamw"},
+            "momentum": {"sgd"},
+            "patience": {"nt_asgd"},
+        }
+        refuse_foreign(self, owners)
         return self
 
 
 class ScheduleSettings(Settings):
-    """How the learning rate runs over the training, as shares of it; ``warmup_steps`` is counted in steps."""
+    """How the learning rate runs over the training; ``peak_at`` is a share of it."""
 
-    kind: Literal["constant", "cosine", "linear", "one_cycle", "slanted_triangular", "plateau"] = "cosine"
+    kind: Literal["constant", "cosine", "linear", "one_cycle", "slanted_triangular", "plateau"] = (
+        "cosine"
+    )
     warmup_steps: NotNegativeInt = 0
     final: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     peak_at: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     patience: NotNegativeInt = 1
 
+    @model_validator(mode="after")
+    def _only_what_applies(self) -> Self:
+        """``final``, ``peak_at``, ``factor`` and ``patience`` each belong to some of the kinds."""
+        owners = {
+            "final": {"cosine", "linear", "one_cycle"},
+            "peak_at": {"one_cycle", "slanted_triangular"},
+            "factor": {"plateau"},
+            "patience": {"plateau"},
+        }
+        refuse_foreign(self, owners)
+        return self
+
 
 class UnfreezeSettings(Settings):
-    """Gradual unfreezing, the top first (arXiv:1801.06146, section 3.3): a further group each ``every`` epochs."""
+    """Unfreezing, top first (arXiv:1801.06146, section 3.3): a group each ``every`` epochs."""
 
     every: Positive = 1.0
 
@@ -236,102 +257,3 @@ class LanguageModelRecipe(Settings):
         if self.encoder.bidirectional:
             raise ValueError("encoder.bidirectional: a language model reads in one direction")
         return self
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A recipe file as plain data.
-
-    Raises:
-        UsageError: it is not there, not UTF-8, not YAML, or not a mapping.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"recipe {path}: {error.strerror or error}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"recipe {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-        raise UsageError(f"recipe {path} is not a mapping of keys to values")
-    return data
-
-
-def apply_overrides(data: Mapping[str, Any], overrides: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
-    """``data`` with overrides laid over it; the values of ``key.path=value`` texts are read as YAML.
-
-    Raises:
-        UsageError: an override without ``=`` or one that reaches into a value that is no mapping.
-
-    >>> apply_overrides({"training": {"epochs": 1}}, ["training.epochs=3", "data.path=x"])
-    {'training': {'epochs': 3}, 'data': {'path': 'x'}}
-    """
-    result: dict[str, Any] = json.loads(json.dumps(data))
-    for key, value in _pairs(overrides):
-        *parents, last = key.split(".")
-        node = result
-        for depth, parent in enumerate(parents):
-            if node.get(parent) is None:
-                node[parent] = {}
-            node = node[parent]
-            if not isinstance(node, dict):
-                raise UsageError(f"override {key}: {'.'.join(parents[: depth + 1])} is a value, not a section")
-        node[last] = value
-    return result
-
-
-def _pairs(overrides: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, Any]]:
-    if isinstance(overrides, Mapping):
-        return list(overrides.items())
-    pairs = []
-    for text in overrides:
-        key, sign, value = text.partition("=")
-        if not sign or not all(key.split(".")):
-            raise UsageError(f"override {text!r}: write key.path=value, for example training.epochs=3")
-        try:
-            pairs.append((key, yaml.safe_load(value)))
-        except yaml.YAMLError as error:
-            raise UsageError(f"override {text!r}: the value is not YAML ({' '.join(str(error).split())})") from error
-    return pairs
-
-
-def validate(model: type[Model], data: Mapping[str, Any], where: str) -> Model:
-    """``data`` as settings, or one line that names the first key that is wrong and what it may be.
-
-    Raises:
-        UsageError: an unknown key (with the closest known one), a wrong type, a value out of range.
-    """
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-        first = problems[0]
-        path = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("tuple[", "function-")))
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UsageError(f"{where}: {_explain(model, first, path)}{more}") from None
-
-
-def _explain(model: type[BaseModel], problem: Any, path: str) -> str:
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(model, problem["loc"][:-1])
-        return f"unknown key {path}{did_you_mean(str(problem['loc'][-1]), known)}"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "missing":
-        return f"{path} is missing"
-    if problem["type"] == "value_error":
-        return f"{path}: {message}" if path else message
-    return f"{path} is {problem['input']!r}: {message[0].lower()}{message[1:]}"
-
-
-def _known_keys(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    for part in path:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            continue
-        inner = field.annotation
-        options = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
-        for option in options:
-            if isinstance(option, type) and issubclass(option, BaseModel):
-                model = option
-    return list(model.model_fields)

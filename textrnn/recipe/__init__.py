@@ -1,0 +1,32 @@
+"""Recipes: from a YAML file to a trained model folder, and back to scores.
+
+catalogue    which there are, read and checked
+assembly     tokenizer, corpora, network
+run          training, and what it leaves
+card         the model card
+estimate     the dry run
+finetuning   one command for one's own text
+evaluation   scores of a model folder
+"""
+
+from __future__ import annotations
+
+from textrnn.recipe.catalogue import load_recipe, recipe_names, recipe_path, recipe_summary
+from textrnn.recipe.estimate import DryRun, dry_run
+from textrnn.recipe.evaluation import evaluate
+from textrnn.recipe.finetuning import FinetuneReport, finetune
+from textrnn.recipe.run import RunFolder, train
+
+__all__ = [
+    "DryRun",
+    "FinetuneReport",
+    "RunFolder",
+    "dry_run",
+    "evaluate",
+    "finetune",
+    "load_recipe",
+    "recipe_names",
+    "recipe_path",
+    "recipe_summary",
+    "train",
+]

@@ -1,0 +1,108 @@
+"""A dry run: build everything, take one step, say what the whole would cost, and leave no file."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from textrnn.recipe.assembly import assemble
+from textrnn.recipe.catalogue import load_recipe
+from textrnn.training import Started, StepDone, Trainer, make_accelerator
+
+__all__ = ["DryRun", "dry_run"]
+
+STEPS = 3
+"""The first step allocates and warms up; the last one is timed."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run would be.
+
+    Args:
+        parameters: of the network.
+        train_tokens: in the training corpus.
+        vocab_size: V.
+        steps: optimiser steps in the whole run, as far as the limits tell.
+        step_seconds: one step's time.
+        tokens_per_second: in that step.
+        seconds: the whole run's training time, evaluation left out.
+        peak_bytes: memory of this process at its highest so far.
+        loss: after the first step, in nats a token.
+    """
+
+    parameters: int
+    train_tokens: int
+    vocab_size: int
+    steps: int
+    step_seconds: float
+    tokens_per_second: float
+    seconds: float
+    peak_bytes: int
+    loss: float
+
+
+def dry_run(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> DryRun:
+    """Build what a recipe names, take a few steps, and estimate the whole.
+
+    Raises:
+        UsageError: as in training.
+        DataError: as in training.
+    """
+    settings = load_recipe(recipe, overrides)
+    training = settings.training
+    if training.threads is not None:
+        torch.set_num_threads(training.threads)
+    with tempfile.TemporaryDirectory(prefix="textrnn-dry-run-") as folder:
+        assembly = assemble(settings, Path(folder))
+        short = training.model_copy(
+            update={"steps": STEPS, "evaluate_every": None, "unfreeze": None}
+        )
+        trainer = Trainer(assembly.task, short, make_accelerator(training.precision))
+        started, steps = None, []
+        for event in trainer.run():
+            if isinstance(event, Started):
+                started = event
+            elif isinstance(event, StepDone):
+                steps.append(event)
+                if len(steps) == STEPS:
+                    break
+        assert started is not None  # the loop's first event
+        last = steps[-1]
+        step_seconds = (
+            training.batch_size * training.bptt * training.accumulation / last.tokens_per_second
+        )
+        tokens = assembly.train.tokens
+    limits = []
+    if training.epochs is not None:
+        limits.append(
+            int(training.epochs * started.batches_an_epoch / training.accumulation + 0.999)
+        )
+    if training.steps is not None:
+        limits.append(training.steps)
+    if training.minutes is not None:
+        limits.append(int(training.minutes * 60.0 / step_seconds) + 1)
+    return DryRun(
+        parameters=started.parameters,
+        train_tokens=tokens,
+        vocab_size=assembly.tokenizer.vocab_size,
+        steps=min(limits),
+        step_seconds=step_seconds,
+        tokens_per_second=last.tokens_per_second,
+        seconds=min(limits) * step_seconds,
+        peak_bytes=_peak_bytes(),
+        loss=steps[0].loss,
+    )
+
+
+def _peak_bytes() -> int:
+    """The process's largest resident memory; the system counts it in kilobytes, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

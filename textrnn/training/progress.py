@@ -1,0 +1,101 @@
+"""Where a run stands, how much of its limits is used up, and how Ctrl-C reaches it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Self
+
+from textrnn.config import TrainingSettings
+
+__all__ = ["Interruption", "Progress"]
+
+
+@dataclass
+class Progress:
+    """Where a run stands; all of it goes into a checkpoint.
+
+    Args:
+        step: optimiser steps done.
+        epoch: whole epochs done.
+        batch: batches read in this epoch.
+        tokens: targets learnt from, over all processes.
+        seconds: of training, evaluation left out.
+        best: the lowest validation criterion.
+        evaluated_at: the step of the last evaluation.
+        evaluations_since_best: since the best one, for early stopping and the plateau schedule.
+        plateaus: how often the plateau schedule lowered the rate.
+        criteria: of all evaluations, for NT-ASGD's trigger.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    evaluated_at: int = -1
+    evaluations_since_best: int = 0
+    plateaus: int = 0
+    criteria: tuple[float, ...] = ()
+
+    def epochs(self, batches: int) -> float:
+        """Epochs done, a fraction, where an epoch has ``batches`` batches."""
+        return self.epoch + self.batch / batches
+
+    def shares(self, settings: TrainingSettings, batches: int) -> dict[str, float]:
+        """How much of each limit is used up; 1 ends the run.
+
+        >>> settings = TrainingSettings(steps=10, epochs=2)
+        >>> Progress(step=4, epoch=1, batch=3).shares(settings, batches=4)
+        {'epochs': 0.875, 'steps': 0.4}
+        """
+        used = {}
+        if settings.epochs is not None:
+            used["epochs"] = self.epochs(batches) / settings.epochs
+        if settings.steps is not None:
+            used["steps"] = self.step / settings.steps
+        if settings.minutes is not None:
+            used["minutes"] = self.seconds / (60.0 * settings.minutes)
+        return used
+
+    def done(self, settings: TrainingSettings, batches: int) -> float:
+        """The share of the whole run that is done, 0 to 1."""
+        return min(1.0, max(self.shares(settings, batches).values()))
+
+    def ended(self, settings: TrainingSettings, batches: int) -> str | None:
+        """What ended the run, or None while it goes on."""
+        patience = settings.early_stopping
+        if patience is not None and self.evaluations_since_best >= patience:
+            return "early_stopping"
+        used = self.shares(settings, batches)
+        return next((name for name, share in used.items() if share >= 1.0), None)
+
+
+class Interruption:
+    """Ctrl-C is noted, and acted on between two steps; a second one acts at once.
+
+    >>> with Interruption() as interruption:
+    ...     interruption.came
+    False
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.came:
+            raise KeyboardInterrupt
+        self.came = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)

@@ -1,0 +1,116 @@
+"""What a run leaves for people: metrics.jsonl, and a picture of the loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from textrnn.errors import MissingExtraError
+from textrnn.training.events import Evaluated, Event, Finished, StepDone
+
+__all__ = ["MetricsLog", "draw_loss_curve"]
+
+
+class MetricsLog:
+    """One JSON object a line: every step's loss and every evaluation's scores.
+
+    Args:
+        path: the file; lines of an earlier run that lie beyond ``step`` are dropped, the rest are
+            kept.
+        step: where this run goes on from; 0 starts the file anew.
+    """
+
+    def __init__(self, path: Path, step: int = 0) -> None:
+        kept = [line for line in read_metrics(path) if line["step"] <= step] if step else []
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        self._file = path.open("a")
+
+    def write(self, event: Event) -> None:
+        """Write the events that carry figures; the others pass."""
+        if isinstance(event, StepDone):
+            line: dict[str, Any] = {
+                "step": event.step,
+                "epoch": round(event.epoch, 5),
+                "loss": round(event.loss, 5),
+                "learning_rate": event.learning_rate,
+                "gradient_norm": round(event.gradient_norm, 4),
+                "tokens": event.tokens,
+                "seconds": round(event.seconds, 2),
+            }
+        elif isinstance(event, Evaluated):
+            line = {
+                "step": event.step,
+                "epoch": round(event.epoch, 5),
+                "seconds": round(event.seconds, 2),
+            }
+            line |= {"valid": event.scores, "best": event.best}
+        elif isinstance(event, Finished):
+            line = {
+                "step": event.step,
+                "finished": event.reason,
+                "seconds": round(event.seconds, 2),
+            }
+        else:
+            return
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a metrics file; a last one that was cut short is left out."""
+    if not path.exists():
+        return
+    for line in path.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            return
+
+
+def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
+    """Training and validation loss over steps, as a PNG.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "plot", "the loss curve") from error
+    lines = list(read_metrics(metrics))
+    steps = [line for line in lines if "loss" in line]
+    scored = [line for line in lines if "loss" in line.get("valid", {})]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(
+        [line["step"] for line in steps],
+        [line["loss"] for line in steps],
+        lw=0.5,
+        alpha=0.35,
+        color="C0",
+    )
+    smooth = list(_smoothed([line["loss"] for line in steps]))
+    axes.plot([line["step"] for line in steps], smooth, color="C0", label="training")
+    if scored:
+        losses = [line["valid"]["loss"] for line in scored]
+        axes.plot(
+            [line["step"] for line in scored], losses, "o-", ms=4, color="C1", label="validation"
+        )
+    axes.set(title=title, xlabel="step", ylabel="loss (nats per token)")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(picture, dpi=120)
+
+
+def _smoothed(values: list[float], decay: float = 0.98) -> Iterator[float]:
+    """An exponential moving average without the bias of its start."""
+    mean, weight = 0.0, 0.0
+    for value in values:
+        mean, weight = decay * mean + (1 - decay) * value, decay * weight + (1 - decay)
+        yield mean / weight
