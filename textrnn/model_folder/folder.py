@@ -101,7 +101,7 @@ class ModelFolder:
         try:
             tokenizer = load_tokenizer(self.path)
         except TextRNNError as error:
-            raise ModelFolderError(f"{self.path}: {error}") from error
+            raise ModelFolderError(str(error)) from error
         found = (tokenizer.kind, tokenizer.vocab_size)
         named = (self.config["tokenizer"], self.vocab_size)
         if found != named:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +53,20 @@ def open_model_folder(path: str | Path, *, task: str | None = None) -> ModelFold
     return ModelFolder(path, config, layout)
 
 
-def files_in(path: Path) -> Iterator[str]:
-    """The relative name of everything in a folder and its folders; a link is named, not followed.
+def files_in(path: Path) -> list[str]:
+    """The relative names of all that is in a folder and its folders; a link is named, not followed.
 
     Raises:
         OSError: a folder cannot be listed.
     """
-    for entry in os.scandir(path):
-        if entry.is_dir(follow_symlinks=False):
-            yield from (f"{entry.name}/{name}" for name in files_in(Path(entry)))
-        else:
-            yield entry.name
+    names = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                names += [f"{entry.name}/{name}" for name in files_in(Path(entry))]
+            else:
+                names.append(entry.name)
+    return sorted(names)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ __all__ = ["Layout", "Span", "encode_weights", "read_layout", "split_weights"]
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_DIMENSIONS = 8
+METADATA = "__metadata__"
 ITEM_BYTES = {"float32": 4, "float16": 2}
 
 
@@ -57,7 +58,7 @@ def read_layout(path: Path, storage: str) -> Layout:
         if length > MAX_HEADER_BYTES:
             raise ValueError(f"its header has {length} bytes, more than {MAX_HEADER_BYTES}")
         header = parse_object(file.read(length))
-    header.pop("__metadata__", None)
+    header.pop(METADATA, None)
     spans = {name: _span(name, entry, storage, start) for name, entry in header.items()}
     reached = start
     for name, span in sorted(spans.items(), key=lambda item: item[1].begin):
@@ -111,14 +112,14 @@ def encode_weights(tensors: Mapping[str, np.ndarray], storage: str) -> bytes:
     import numpy as np
     from safetensors.numpy import save
 
-    if not tensors:
-        raise ValueError("there are no tensors to write")
+    if not tensors or METADATA in tensors:
+        raise ValueError(f"there must be tensors, and none of them called {METADATA!r}")
     cast: dict[str, np.ndarray] = {}
     for name, tensor in tensors.items():
         if not np.issubdtype(tensor.dtype, np.floating) or not tensor.size:
             raise ValueError(f"tensor {shown(name)} of {tensor.size} {tensor.dtype} is not floats")
         with np.errstate(over="ignore"):
-            cast[name] = np.ascontiguousarray(tensor, dtype=storage)
+            cast[name] = np.asarray(tensor, dtype=storage, order="C")
         if not np.isfinite(cast[name]).all():
             raise ValueError(f"tensor {shown(name)} has values that are not finite in {storage}")
     return save(cast)

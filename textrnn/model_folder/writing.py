@@ -93,12 +93,14 @@ def _check_replaceable(path: Path) -> None:
         return
     if not path.is_dir():
         raise ValueError("it is a file: choose another name")
-    names = set(files_in(path))
+    names = files_in(path)
     if not names:
         return
     if not _has_config(path):
         raise ValueError("it is a folder of something else: choose another name, or empty it")
-    for name in names - {CONFIG}:
+    for name in names:
+        if name == CONFIG:
+            continue
         try:
             check_file_name(name)
         except ValueError as error:
@@ -119,7 +121,7 @@ def _fill(folder: Path, contents: FolderContents) -> None:
     (folder / "README.md").write_text(contents.card, encoding="utf-8")
     for name, source in contents.extra.items():
         _add(folder, name, source)
-    config["files"] = {name: _entry(folder / name) for name in sorted(files_in(folder))}
+    config["files"] = {name: _entry(folder / name) for name in files_in(folder)}
     config["parameters_sha256"] = config["files"][WEIGHTS]["sha256"]
     check_config(config)
     text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
