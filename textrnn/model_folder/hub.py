@@ -13,6 +13,7 @@ from textrnn.model_folder.swap import recover
 __all__ = ["find_model", "shipped_models"]
 
 SHIPPED = Path(__file__).parent.parent / "pretrained"
+MODEL_IN_RUN = "model"  # where the folder of a training run keeps its model folder
 SECONDS_TO_ANSWER = 5.0
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -26,8 +27,9 @@ def find_model(name: str | Path) -> Path:
     """The folder of the model called ``name``.
 
     Args:
-        name: a shipped name, the path of a folder, or a hub id ``ORG/NAME``, in this order. What is
-            on this disk is never looked up on the hub, and neither is a ``Path``.
+        name: a shipped name, the path of a model folder or of the run that made one, or a hub id
+            ``ORG/NAME``, in this order. What is on this disk is never looked up on the hub, and
+            neither is a ``Path``.
 
     Raises:
         UnknownNameError: none of the three; the message names the closest shipped one.
@@ -38,10 +40,18 @@ def find_model(name: str | Path) -> Path:
     path = Path(name)
     recover(path)
     if os.path.lexists(path):
-        return path
+        return _of_run(path)
     if isinstance(name, str) and _HUB_ID.fullmatch(name):
         return _download(name)
     raise UnknownNameError("model", str(name), shipped_models())
+
+
+def _of_run(path: Path) -> Path:
+    """The model folder of a training run's folder; ``path`` itself where it is no such folder."""
+    inside = path / MODEL_IN_RUN
+    recover(inside)
+    is_run = os.path.isfile(inside / CONFIG) and not os.path.exists(path / CONFIG)
+    return inside if is_run else path
 
 
 def _download(name: str) -> Path:

@@ -207,6 +207,7 @@ def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) 
         "network": assembly.task.network_settings(),
         "storage": recipe.storage,
         "generation": recipe.generation,
+        "documents": recipe.data.documents,
         "summary": recipe.card.summary,
         "reached": reached,
     }
