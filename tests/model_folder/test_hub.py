@@ -1,4 +1,4 @@
-"""Where a model is found: what ships, this disk, the hub; and never the hub where the disk will do."""
+"""Where a model is found: what ships, this disk, the hub; never there where the disk will do."""
 
 from __future__ import annotations
 
@@ -81,6 +81,18 @@ def test_a_folder_that_a_kill_left_aside(here: Path, folder: ModelFolder) -> Non
 
 
 @pytest.mark.usefixtures("no_hub")
+def test_the_folder_of_a_run_stands_for_its_model(here: Path, folder: ModelFolder) -> None:
+    (here / "runs").mkdir()
+    folder.path.rename(here / "runs" / "model")
+    assert find_model("runs") == Path("runs/model")
+    assert find_model("runs/model") == Path("runs/model")
+    (here / "runs" / "model").rename(here / "runs" / ".model.textrnn-old")
+    assert find_model("runs") == Path("runs/model")
+    (here / "runs" / "config.json").write_text("{}")
+    assert find_model("runs") == Path("runs")
+
+
+@pytest.mark.usefixtures("no_hub")
 def test_a_model_that_ships(here: Path, folder: ModelFolder) -> None:
     assert shipped_models() == ()
     for name in ("stories-en", "sentiment-en"):
@@ -136,7 +148,10 @@ NOWHERE = "org/name: there is no such folder, it is not in the hub's cache, and 
         (ValueError("bad name"), "known", "org/name: cannot be fetched from the hub: bad name$"),
     ],
 )
-def test_a_hub_that_fails(answer: Any, download: Any, info: Any, message: str) -> None:
+def test_a_hub_that_fails(
+    answer: Any, download: Any, info: Any, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     answer(download, info)
     with pytest.raises(ModelFolderError, match=message):
         find_model("org/name")

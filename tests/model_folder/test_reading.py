@@ -9,6 +9,7 @@ import shutil
 import struct
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -178,20 +179,28 @@ def test_every_file_that_is_cut_off_is_refused(folder: ModelFolder) -> None:
         (folder.path / name).write_bytes(data)
 
 
-def test_every_file_that_is_altered_is_refused_when_it_is_read(folder: ModelFolder) -> None:
-    for name in folder.files:
-        path = folder.path / name
-        data = path.read_bytes()
-        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-        opened = open_model_folder(folder.path)
-        message = f"{name}: is damaged: its sha256 is not the one in config.json; fetch or write"
-        reads = {"README.md": opened.card, "model.safetensors": opened.tensors}
-        reads["tokenizer.json"] = opened.tokenizer  # type: ignore[assignment]
-        for read in (reads.get(name), opened.verify, lambda name=name: opened.file(name)):
-            if read is not None:
-                with pytest.raises(ModelFolderError, match=message):
-                    read()
-        path.write_bytes(data)
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("README.md", ModelFolder.card),
+        ("model.safetensors", ModelFolder.tensors),
+        ("tokenizer.json", ModelFolder.tokenizer),
+        ("onnx/step.onnx", lambda folder: folder.file("onnx/step.onnx")),
+        ("LICENSE", ModelFolder.verify),
+        ("training/metrics.jsonl", ModelFolder.verify),
+    ],
+)
+def test_an_altered_file_is_refused_when_it_is_read(
+    folder: ModelFolder, name: str, read: Callable[[ModelFolder], object]
+) -> None:
+    data = (folder.path / name).read_bytes()
+    (folder.path / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    opened = open_model_folder(folder.path)
+    message = rf"{name}: is damaged: its sha256 is not the one in config.json; fetch or write"
+    with pytest.raises(ModelFolderError, match=message):
+        read(opened)
+    with pytest.raises(ModelFolderError, match=message):
+        opened.verify()
 
 
 EXTRA: list[tuple[str, str]] = [
@@ -336,7 +345,7 @@ def test_no_header_does_anything_but_fit_or_be_refused(tmp_path: Path, data: Any
         return
     covered = sorted((span.begin, span.end) for span in layout.spans.values())
     assert covered[-1][1] == path.stat().st_size
-    assert all(a[1] == b[0] for a, b in zip(covered, covered[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(covered))
 
 
 # ---- reading what is sound
@@ -375,7 +384,7 @@ def test_what_changes_while_it_is_open_is_refused(folder: ModelFolder) -> None:
 
 
 def test_a_file_that_is_not_there(folder: ModelFolder) -> None:
-    with pytest.raises(ModelFolderError, match="model: holds no file '../secrets'"):
+    with pytest.raises(ModelFolderError, match=r"model: holds no file '\.\./secrets'"):
         folder.file("../secrets")
 
 
@@ -393,7 +402,7 @@ def test_a_card_that_is_not_text(folder: ModelFolder, reseal: Reseal) -> None:
 
 def test_a_tokenizer_that_cannot_be_read(folder: ModelFolder, reseal: Reseal) -> None:
     reseal("tokenizer.json", b'{"kind": "lstm"}')
-    with pytest.raises(ModelFolderError, match="tokenizer.json has format_version None"):
+    with pytest.raises(ModelFolderError, match=r"tokenizer\.json has format_version None"):
         open_model_folder(folder.path).tokenizer()
 
 
@@ -442,20 +451,27 @@ def json_values() -> st.SearchStrategy[Any]:
 @settings(max_examples=50)
 @given(st.dictionaries(st.text(), json_values()))
 def test_ordinary_json_is_read(value: dict[str, Any]) -> None:
-    try:
-        found = parse_object(json.dumps(value).encode())
-    except ValueError as error:
-        assert "nested deeper" in str(error)
+    data = json.dumps(value).encode()
+    if depth(value) > 16:
+        with pytest.raises(ValueError, match="nested deeper than 16 levels"):
+            parse_object(data)
     else:
-        assert found == value
+        assert parse_object(data) == value
+
+
+def depth(value: object) -> int:
+    inside = value.values() if isinstance(value, dict) else value
+    return 1 + max(map(depth, inside), default=0) if isinstance(value, dict | list) else 1  # type: ignore[arg-type]
 
 
 @given(st.binary(max_size=40))
 def test_no_bytes_do_anything_but_parse_or_be_refused(data: bytes) -> None:
+    message = ""
     try:
         assert isinstance(parse_object(data), dict)
     except ValueError as error:
-        assert str(error).isprintable()
+        message = str(error)
+    assert message == "" or message.isprintable()
 
 
 STRANGE: list[object] = ["a\nb", "\x1b[31m", "\u202e", "x" * 10_000, ["y" * 500], {"k": "\x00"}]

@@ -168,7 +168,7 @@ def test_a_folder_that_could_not_be_opened_is_not_written(
     tmp_path: Path, contents: Contents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("textrnn.model_folder.weights.MAX_HEADER_BYTES", 10)
-    with pytest.raises(ModelFolderError, match="its header has .* more than 10"):
+    with pytest.raises(ModelFolderError, match=r"its header has .* more than 10"):
         write_model_folder(tmp_path / "model", contents())
     assert list(tmp_path.iterdir()) == []
 
