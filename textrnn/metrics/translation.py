@@ -83,7 +83,9 @@ def compare_translations(
     comparisons = {}
     for name, signature in signatures.items():
         base, other = cast("list[Any]", results[name])
-        comparisons[name] = Comparison(base.score, other.score, None, other.p_value, str(signature))
+        # sacrebleu counts resamples beyond the difference, so it finds equal systems significant.
+        p_value = other.p_value if other.score != base.score else 1.0
+        comparisons[name] = Comparison(base.score, other.score, None, p_value, str(signature))
     return comparisons
 
 
