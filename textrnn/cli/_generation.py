@@ -65,12 +65,14 @@ def read_settings(
     from textrnn.generation.rules.logit_bias import LogitBias
 
     options = dict(given, stop=lists["stop"])
-    if model is not None:
-        biases = [LogitBias.from_text(text, model.tokenizer) for text in lists["logit_bias"]]
-        options["logit_bias"] = [pair for bias in biases for pair in bias.biases]
-        options["ban"] = lists["ban"]
+    if model is not None:  # rules are named as in --rule, so their errors stay as they are
         options["rules"] = [read_rule(text, model.tokenizer) for text in lists["rule"]]
-    return GenerationSettings.of(options)  # type: ignore[arg-type]
+    with option_names():
+        if model is not None:
+            biases = [LogitBias.from_text(text, model.tokenizer) for text in lists["logit_bias"]]
+            options["logit_bias"] = [pair for bias in biases for pair in bias.biases]
+            options["ban"] = lists["ban"]
+        return GenerationSettings.of(options)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -146,8 +148,14 @@ def _texts(
 
 
 def _write(pieces: Iterable[str], out: TextIO) -> None:
-    for piece in chain(pieces, "\n"):
+    """Write pieces as they come, and end the line where they have not."""
+    last = ""
+    for piece in pieces:
         out.write(piece)
+        out.flush()
+        last = piece or last
+    if not last.endswith("\n"):
+        out.write("\n")
         out.flush()
 
 

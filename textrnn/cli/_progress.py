@@ -60,7 +60,7 @@ def _line(event: Event) -> str | None:
     """What is said of an event that is not a step."""
     match event:
         case Started(parameters, batches, step):
-            start = f"going on from step {step}" if step else "starting"
+            start = f"going on from step {step:,}" if step else "starting"
             return f"{start}: {parameters:,} parameters, {batches:,} batches an epoch"
         case Evaluated(step, epoch, _, scores, best):
             figures = ", ".join(

@@ -117,8 +117,8 @@ def _compared(names: list[str], data: Data) -> Comparison:
     lines = [line for document in source.documents("line") for line in document if line.strip()]
     if not lines:
         raise DataError(f"{data.data} has no line with text: there is nothing to compare on")
-    bits = [list(_bits(_open(name), lines)) for name in names]
-    return paired_bootstrap(*bits, [len(line.encode()) for line in lines])
+    first, second = (list(_bits(_open(name), lines)) for name in names)
+    return paired_bootstrap(first, second, [len(line.encode()) for line in lines])
 
 
 def _open(name: str) -> LanguageModel:
@@ -138,9 +138,10 @@ def comparison_line(comparison: Comparison) -> str:
     >>> comparison_line(paired_bootstrap([8, 8, 8], [6, 6, 6], [4, 4, 4]))  # doctest: +ELLIPSIS
     'line by line: 2.0000 and 1.5000 bits per byte; difference -0.5000 (95% from -0.5000 to ...'
     """
-    low, high = comparison.interval
+    interval = comparison.interval
+    between = f" (95% from {interval[0]:+.4f} to {interval[1]:+.4f})" if interval else ""
     return (
         f"line by line: {comparison.first:.4f} and {comparison.second:.4f} bits per byte; "
-        f"difference {comparison.second - comparison.first:+.4f} "
-        f"(95% from {low:+.4f} to {high:+.4f}), p = {comparison.p_value:.3f}; {comparison.making}"
+        f"difference {comparison.second - comparison.first:+.4f}{between}, "
+        f"p = {comparison.p_value:.3f}; {comparison.making}"
     )

@@ -151,11 +151,10 @@ def generate(
     given = {name: ctx.params[name] for name in NUMBERS if ctx.params[name] is not None}
     lists = {name: ctx.params[name] or [] for name in LISTS}
     prompts, by_line = _prompts(prompt, source, state, save_state)
-    with option_names():
-        read_settings(given, {"stop": lists["stop"]})  # what is wrong is said before a model loads
-        form = Form(json=json, by_line=by_line, stream=_streams(stream, given, json, output))
-        lm = open_language_model(model, engine=engine, device=device, threads=threads)
-        settings = read_settings(given, lists, lm)
+    read_settings(given, {"stop": lists["stop"]})  # what is wrong is said before a model loads
+    form = Form(json=json, by_line=by_line, stream=_streams(stream, given, json, output))
+    lm = open_language_model(model, engine=engine, device=device, threads=threads)
+    settings = read_settings(given, lists, lm)
     with open_output(output) as out, option_names():
         if state is None and save_state is None:
             write_texts(lm, prompts, settings, form, out)

@@ -6,18 +6,23 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from textrnn.cli._errors import say
 from textrnn.cli._io import aligned, figure, json_line, open_output
 from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
-from textrnn.errors import UsageError
+from textrnn.errors import UnknownNameError, UsageError
 
-__all__ = ["Run", "app", "print_dry_run", "run_recipe"]
+if TYPE_CHECKING:
+    from textrnn.recipe import DryRun
+
+__all__ = ["Run", "app", "estimate_lines", "print_dry_run", "run_recipe"]
 
 app = new_app()
+
+DEVICES = ("auto", "cpu")
 
 
 @app.command(
@@ -56,7 +61,7 @@ def train(
         int | None, typer.Option("--seed", min=0, metavar="N", help="Sets training.seed.")
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="auto|cpu", help="Where to train.")
+        str, typer.Option("--device", metavar="|".join(DEVICES), help="Where to train.")
     ] = "auto",
     json: Json = False,
     quiet: Quiet = False,
@@ -66,6 +71,8 @@ def train(
 
     Ctrl-C keeps a checkpoint to go on from with --resume. Prints the model folder.
     """
+    if device not in DEVICES:
+        raise UnknownNameError("device", device, DEVICES)
     settings = list(overrides or [])
     settings += [f"training.seed={seed}"] if seed is not None else []
     settings += [f"training.threads={threads}"] if threads is not None else []
@@ -116,10 +123,26 @@ def print_dry_run(recipe: str, overrides: Sequence[str], *, as_json: bool) -> No
     """Print what the run would take."""
     from textrnn import recipe as recipes
 
-    estimate = asdict(recipes.dry_run(recipe, overrides))
+    estimate = recipes.dry_run(recipe, overrides)
     with open_output(None) as out:
         if as_json:
-            out.write(json_line(estimate) + "\n")
+            out.write(json_line(asdict(estimate)) + "\n")
         else:
-            rows = [(name.replace("_", " "), figure(value)) for name, value in estimate.items()]
-            out.writelines(line + "\n" for line in aligned(rows))
+            out.writelines(line + "\n" for line in estimate_lines(estimate))
+
+
+def estimate_lines(estimate: DryRun) -> list[str]:
+    """An estimate as a person reads it."""
+    from textrnn.cli._progress import duration
+
+    readable = {
+        "step_seconds": f"{1000 * estimate.step_seconds:,.1f} ms",
+        "seconds": duration(estimate.seconds),
+        "peak_bytes": f"{estimate.peak_bytes / 2**20:,.0f} MiB",
+    }
+    return aligned(
+        [
+            (name.removesuffix("_bytes").replace("_", " "), readable.get(name, figure(value)))
+            for name, value in asdict(estimate).items()
+        ]
+    )

@@ -1,0 +1,161 @@
+"""``textrnn train``, option by option, on the toy recipe."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import textrnn
+from textrnn.cli._progress import telling
+from textrnn.training.events import StepDone
+
+SHORT = ("training.steps=6", "training.evaluate_every=3")
+
+
+def test_a_run_ends_with_a_model(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    done = run("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run")
+    assert (done.code, done.out) == (0, f"{tmp_path}/run/model\n")
+    assert textrnn.load(done.out.strip()).generate("a", max_new_tokens=3).token_ids
+    assert (tmp_path / "run" / "metrics.jsonl").exists()
+    assert (tmp_path / "run" / "loss.png").exists()
+    for part in (
+        " parameters, ",
+        "step 3 (epoch",
+        "bits per byte",
+        "best so far",
+        "finished after 6",
+    ):
+        assert part in done.err
+    quiet = run("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "again", "-q")
+    assert quiet.err == ""
+    assert (tmp_path / "again" / "model" / "model.safetensors").read_bytes() == (
+        tmp_path / "run" / "model" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_json_has_every_event(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    done = run("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run", "--json", "-q")
+    events = [record.get("event") for record in done.records]
+    assert events[0] == "Started"
+    assert events.count("StepDone") == 6
+    assert done.records[-1] == {"model": str(tmp_path / "run" / "model")}
+    assert done.err == ""
+
+
+def test_settings(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    words = ("--seed", "9", "--threads", "1", "--device", "cpu", "encoder.cell=gru")
+    done = run("train", toy_folder / "recipe.yaml", *SHORT, *words, "-o", tmp_path / "run", "-q")
+    torch.set_num_threads(threads)
+    assert done.code == 0
+    recipe = (tmp_path / "run" / "recipe.yaml").read_text()
+    assert all(part in recipe for part in ("seed: 9", "threads: 1", "cell: gru"))
+
+
+def test_a_dry_run_leaves_nothing(
+    run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("train", toy_folder / "recipe.yaml", "--dry-run")
+    lines = run(*words).lines
+    assert [line.split("  ")[0] for line in lines][-3:] == ["seconds", "peak", "loss"]
+    assert lines[-2].endswith(" MiB")
+    assert run(*words, "--json").records[0]["steps"] == 60
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interruption_keeps_a_checkpoint(
+    run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", toy_folder / "recipe.yaml", *SHORT, "-o")
+    assert run(*words, tmp_path / "whole", "-q").code == 0
+
+    def interrupted(stream: Any, **options: Any) -> Any:
+        with telling(stream, **options) as listen:
+
+            def interrupt(event: Any) -> None:
+                listen(event)
+                if isinstance(event, StepDone) and event.step == 4:
+                    signal.raise_signal(signal.SIGINT)
+
+            yield interrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("textrnn.cli._progress.telling", contextmanager(interrupted))
+        done = run(*words, tmp_path / "run")
+    assert (done.code, done.out) == (130, "")
+    assert "--resume" in done.err
+    assert done.err.splitlines()[-1] == "textrnn: error: interrupted"
+    assert not (tmp_path / "run" / "model").exists()
+    done = run(*words, tmp_path / "run", "--resume")
+    assert done.code == 0
+    assert "going on from step" in done.err
+    weights = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "run")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--output is missing"),
+        (["--dry-run", "--resume"], "--resume does not apply to --dry-run"),
+        (["training.epoch=3", "-o", "RUN"], "unknown key training.epoch; did you mean 'epochs'"),
+        (["training.steps=no", "-o", "RUN"], "training.steps is False"),
+        (["encoder.cell=lsmt", "-o", "RUN"], "no cell 'lsmt'.*did you mean 'lstm'"),
+        (["training.steps", "-o", "RUN"], "write key.path=value"),
+        (["--resume", "-o", "RUN"], "nothing to resume"),
+        (["-o", "FULL"], "FULL is not empty"),
+        (["--device", "gpu", "-o", "RUN"], "gpu"),
+    ],
+)
+def test_wrong_usage(
+    run: Callable,
+    toy_folder: Path,
+    tmp_path: Path,
+    words: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "FULL").mkdir()
+    (tmp_path / "FULL" / "file").touch()
+    done = run("train", toy_folder / "recipe.yaml", *words)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done.err
+    assert re.search(message, done.err), done.err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the training text is empty"),
+        (b"the c", "too few for one window"),
+        (b"caf\xe9\n" * 99, "not UTF-8"),
+    ],
+)
+def test_a_corpus_that_cannot_be_used(
+    run: Callable, toy_folder: Path, tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "train.txt").write_bytes(content)
+    words = (f"data.path={tmp_path}", "data.valid=null", "-o", tmp_path / "run")
+    done = run("train", toy_folder / "recipe.yaml", *words)
+    assert (done.code, done.out) == (1, ""), done.err
+    assert message in done.err.splitlines()[-1]
+
+
+def test_a_recipe_that_is_not_there(run: Callable, tmp_path: Path) -> None:
+    done = run("train", "lm_story", "-o", tmp_path / "run")
+    assert (done.code, "did you mean 'lm_stories'?" in done.err) == (2, True)
+
+
+def test_a_loss_that_is_no_number(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    words = ("training.optimizer.learning_rate=1e30", "training.clip_norm=null")
+    done = run("train", toy_folder / "recipe.yaml", *words, "-o", tmp_path / "run")
+    assert (done.code, done.out) == (1, "")
+    assert "step" in done.err.splitlines()[-1]
