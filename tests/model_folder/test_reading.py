@@ -378,9 +378,13 @@ def test_what_changes_while_it_is_open_is_refused(folder: ModelFolder) -> None:
     (folder.path / "model.safetensors").unlink()
     with pytest.raises(ModelFolderError, match=r"safetensors: cannot be read \(No such file"):
         folder.tensors()
+    folder.card()
     (folder.path / "README.md").unlink()
+    (folder.path / "LICENSE").unlink()
     with pytest.raises(ModelFolderError, match=r"README.md: cannot be read \(No such file"):
         folder.card()
+    with pytest.raises(ModelFolderError, match=r"LICENSE: cannot be read \(No such file"):
+        folder.verify()
 
 
 def test_a_file_that_is_not_there(folder: ModelFolder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -293,6 +294,50 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
             write_model_folder(folder.path, new)
     assert open_model_folder(folder.path).card() == "# A card\n"
     assert [path.name for path in folder.path.parent.iterdir()] == ["model"]
+
+
+def test_a_reader_between_the_two_renames_does_no_harm(
+    folder: ModelFolder, new: FolderContents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        moved = real(path, target)
+        if path == folder.path and not read:
+            read.append(open_model_folder(path).card())
+        return moved
+
+    monkeypatch.setattr(Path, "rename", rename)
+    write_model_folder(folder.path, new)
+    assert read == ["# A card\n"]
+    assert open_model_folder(folder.path).card() == "# The new one\n"
+    assert [path.name for path in folder.path.parent.iterdir()] == ["model"]
+
+
+def test_a_writer_that_ends_while_a_reader_recovers_does_no_harm(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = folder.path.with_name("copy")
+    shutil.copytree(folder.path, copy)
+    folder.path.rename(folder.path.with_name(".model.textrnn-old"))
+    real = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        real(copy, folder.path)
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    assert open_model_folder(folder.path).card() == "# A card\n"
+
+
+def test_what_cannot_be_put_back_is_said(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.path.rename(folder.path.with_name(".model.textrnn-old"))
+    monkeypatch.setattr(Path, "rename", full_disk)
+    with pytest.raises(ModelFolderError, match=r"model: cannot be read \(No space left on device"):
+        open_model_folder(folder.path)
 
 
 def test_what_killed_writers_left_is_deleted_when_it_is_old(

@@ -121,6 +121,8 @@ class ModelFolder:
             return path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             refuse(path, "is not UTF-8 text")
+        except OSError as error:
+            refuse(path, f"cannot be read ({error.strerror})")
 
     def file(self, name: str) -> Path:
         """The path of one file, hashed the first time it is asked for.

@@ -19,6 +19,7 @@ from pathlib import Path
 __all__ = ["put_in_place", "recover", "temporary_sibling"]
 
 STALE_SECONDS = 3600.0
+ATTEMPTS = 3
 
 
 def _aside(path: Path) -> Path:
@@ -26,9 +27,19 @@ def _aside(path: Path) -> Path:
 
 
 def recover(path: Path) -> None:
-    """Put back what a killed write left aside, where nothing is at ``path`` itself."""
-    if path.name and not os.path.lexists(path) and os.path.isdir(_aside(path)):
-        _aside(path).rename(path)
+    """Put back what a killed write left aside, where nothing is at ``path`` itself.
+
+    Raises:
+        OSError: it cannot be put back.
+    """
+    aside = _aside(path) if path.name else path
+    if os.path.lexists(path) or not os.path.isdir(aside):
+        return
+    try:
+        aside.rename(path)
+    except OSError:
+        if not os.path.lexists(path):  # else a writer has just finished
+            raise
 
 
 @contextmanager
@@ -53,14 +64,18 @@ def put_in_place(new: Path, path: Path) -> None:
     """Flush ``new`` to the disk and rename it to ``path``; what was there is deleted after that."""
     _sync_tree(new)
     aside = _aside(path)
-    if path.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-    try:
-        if path.exists():
-            path.rename(aside)
-        new.rename(path)
-    finally:
-        recover(path)
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            if path.exists():
+                shutil.rmtree(aside, ignore_errors=True)
+                path.rename(aside)
+            new.rename(path)
+            break
+        except OSError:  # a reader may have put the old one back in between
+            if not attempts_left:
+                raise
+        finally:
+            recover(path)
     _sync(path.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
