@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,17 +14,19 @@ from textrnn.config import LanguageModelHeadSettings
 
 __all__ = ["AdaptiveHead", "OutputHead", "linear_cross_entropy", "make_head", "rows_at_once"]
 
-CHUNK_ELEMENTS = 4_000_000
-"""Logits held at once, about: enough for efficient matrix products, few enough for the cache."""
+BLOCK_ELEMENTS = 24_000_000
+"""Logits held at once, about, in the precision of the products: enough for efficient ones."""
+CHUNK_ROWS = 128
+"""Rows of a block that are in float32 at once: few enough for the processor's cache."""
 
 
 def rows_at_once(vocab_size: int) -> int:
     """How many rows of V logits to hold at a time."""
-    return max(16, CHUNK_ELEMENTS // vocab_size)
+    return max(16, BLOCK_ELEMENTS // vocab_size)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Projection, softmax and cross-entropy by chunks; the gradients are made on the way."""
+    """Projection, softmax and cross-entropy by blocks; the gradients are made on the way."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
@@ -33,28 +35,25 @@ class _LinearCrossEntropy(torch.autograd.Function):
             working = torch.get_autocast_dtype(hidden.device.type)
         else:
             working = hidden.dtype
+        exact = torch.promote_types(working, torch.float32)
         hidden, matrix, offset = hidden.to(working), weight.to(working), bias.to(working)
-        needed = any(ctx.needs_input_grad)
-        hidden_grad = torch.empty_like(hidden) if needed else None
-        weight_grad = torch.zeros_like(weight, dtype=torch.float32) if needed else None
-        bias_grad = torch.zeros_like(bias, dtype=torch.float32) if needed else None
-        losses = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
-        rows = rows_at_once(weight.shape[0])
-        for start in range(0, len(targets), rows):
-            part = slice(start, start + rows)
-            chosen = targets[part].unsqueeze(1)
-            logits = torch.addmm(offset, hidden[part], matrix.t())
-            log_probs = torch.log_softmax(logits, -1, dtype=torch.float32)
-            losses[part] = -log_probs.gather(1, chosen).squeeze(1)
-            if hidden_grad is None or weight_grad is None or bias_grad is None:
-                continue
-            error = log_probs.exp_().scatter_add_(1, chosen, losses.new_full(chosen.shape, -1.0))
-            low = error.to(working)
-            torch.mm(low, matrix, out=hidden_grad[part])
-            weight_grad += low.t() @ hidden[part]
-            bias_grad += low.sum(0)
-        ctx.save_for_backward(hidden_grad, weight_grad, bias_grad)
-        return losses.sum()
+        losses = torch.zeros((), dtype=exact, device=hidden.device)
+        hidden_grads: list[Tensor] = []
+        weight_grad: Tensor | None = None
+        bias_grad: Tensor | None = None
+        for inputs, chosen in _blocks(hidden, targets, rows_at_once(weight.shape[0])):
+            block = torch.addmm(offset, inputs, matrix.t())
+            losses += _losses_and_errors(block, chosen, exact)
+            if any(ctx.needs_input_grad):
+                hidden_grads.append(block @ matrix)
+                weight_part = (block.t() @ inputs).to(exact)
+                bias_part = (block.new_ones(1, len(block)) @ block)[0].to(exact)
+                weight_grad = weight_part if weight_grad is None else weight_grad.add_(weight_part)
+                bias_grad = bias_part if bias_grad is None else bias_grad.add_(bias_part)
+        ctx.save_for_backward(
+            torch.cat(hidden_grads) if hidden_grads else None, weight_grad, bias_grad
+        )
+        return losses
 
     @staticmethod
     @once_differentiable
@@ -64,6 +63,21 @@ class _LinearCrossEntropy(torch.autograd.Function):
             for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         )
         return hidden, weight, bias, None
+
+
+def _blocks(hidden: Tensor, targets: Tensor, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
+    return zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
+
+
+def _losses_and_errors(block: Tensor, targets: Tensor, exact: torch.dtype) -> Tensor:
+    """The summed loss of logits (N, V), which become the errors, softmax minus one-hot."""
+    total = torch.zeros((), dtype=exact, device=block.device)
+    for logits, chosen in _blocks(block, targets.unsqueeze(1), CHUNK_ROWS):
+        log_probs = torch.log_softmax(logits, -1, dtype=exact)
+        total -= log_probs.gather(1, chosen).sum()
+        errors = log_probs.exp_().scatter_add_(1, chosen, log_probs.new_full(chosen.shape, -1.0))
+        logits.copy_(errors)
+    return total
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
