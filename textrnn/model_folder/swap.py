@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from glob import escape
+from itertools import count
 from pathlib import Path
 
 __all__ = ["put_in_place", "recover", "temporary_sibling"]
@@ -64,7 +65,7 @@ def put_in_place(new: Path, path: Path) -> None:
     """Flush ``new`` to the disk and rename it to ``path``; what was there is deleted after that."""
     _sync_tree(new)
     aside = _aside(path)
-    for attempts_left in reversed(range(ATTEMPTS)):
+    for attempt in count(1):
         try:
             if path.exists():
                 shutil.rmtree(aside, ignore_errors=True)
@@ -72,7 +73,7 @@ def put_in_place(new: Path, path: Path) -> None:
             new.rename(path)
             break
         except OSError:  # a reader may have put the old one back in between
-            if not attempts_left:
+            if attempt == ATTEMPTS:
                 raise
         finally:
             recover(path)
