@@ -1,4 +1,4 @@
-"""``__all__`` is true (ruff sorts it), and what is private to a part is left alone by the others."""
+"""``__all__`` is true (ruff sorts it), and no part imports what is private to another one."""
 
 from __future__ import annotations
 
