@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import copy
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ from textrnn.errors import UsageError, did_you_mean
 __all__ = ["apply_overrides", "override_pairs", "read_yaml", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
+
+UNION_MEMBER = re.compile(r"tuple\[.*|function-.*|str|int|float")
+"""How pydantic calls a member of a union in an error's path, where no user would look for it."""
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -47,7 +51,7 @@ def apply_overrides(
     >>> apply_overrides({"training": {"epochs": 1}}, ["training.epochs=3", "data.path=x"])
     {'training': {'epochs': 3}, 'data': {'path': 'x'}}
     """
-    result: dict[str, Any] = json.loads(json.dumps(data))
+    result: dict[str, Any] = copy.deepcopy(dict(data))
     for key, value in override_pairs(overrides):
         *parents, last = key.split(".")
         node = result
@@ -100,10 +104,9 @@ def validate(model: type[Model], data: Mapping[str, Any], where: str) -> Model:
         return model.model_validate(data)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        first = problems[0]
-        path = ".".join(
-            str(part) for part in first["loc"] if not str(part).startswith(("tuple[", "function-"))
-        )
+        unknown = (problem for problem in problems if problem["type"] == "extra_forbidden")
+        first = next(unknown, problems[0])  # a misspelt key explains the one that is missing
+        path = ".".join(str(part) for part in first["loc"] if not UNION_MEMBER.fullmatch(str(part)))
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UsageError(f"{where}: {_explain(model, first, path)}{more}") from None
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 __all__ = [
     "CardSettings",
@@ -33,6 +40,19 @@ class Settings(BaseModel):
     """The base of all settings: immutable, unknown keys refused, no silent conversion of types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads ``no`` as False, which Python would take for 0."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation not in (
+            bool,
+            bool | None,
+        ):
+            raise ValueError(
+                f"{str(value).lower()} is a truth value: give a number, or text in quotes"
+            )
+        return value
 
 
 def refuse_foreign(settings: Any, owners: Mapping[str, set[str]]) -> None:
