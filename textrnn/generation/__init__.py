@@ -1,5 +1,6 @@
 """Generation: one sampling loop and one beam search, over any engine.
 
+    options.py    GenerationOptions: the keyword arguments of ``generate``
     settings.py   GenerationSettings: the options, filled in, and the rules they stand for
     rules/        what stands between the model's logits and the choice
     loop.py       greedy choice and sampling; yields tokens as they come
@@ -26,7 +27,8 @@ from textrnn.generation.loop import (
     generate_tokens,
     pad_right,
 )
-from textrnn.generation.settings import GenerationOptions, GenerationSettings
+from textrnn.generation.options import GenerationOptions
+from textrnn.generation.settings import GenerationSettings
 from textrnn.generation.text import Writer, find_stop
 
 __all__ = [

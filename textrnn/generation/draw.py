@@ -60,7 +60,7 @@ def draw(logits: Logits, uniform: float) -> int:
 def log_total(logits: Logits) -> NDArray[np.float64]:
     """The logarithm of the sum of the exponentials of each row of ``logits`` (B, V): (B,)."""
     greatest = logits.max(axis=1, keepdims=True)
-    total = np.exp(logits - greatest).sum(axis=1, dtype=np.float64)
+    total = np.exp(logits - greatest).sum(axis=1).astype(np.float64)
     return np.asarray(greatest[:, 0] + np.log(total))
 
 

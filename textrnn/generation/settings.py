@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 from textrnn.errors import UnknownNameError, UsageError
 from textrnn.generation.draw import fresh_seed
+from textrnn.generation.options import GenerationOptions
 from textrnn.generation.rules import FAMILY, ORDER, Rule
 from textrnn.generation.rules._base import check_number, check_whole
 from textrnn.generation.rules.ban import Ban
 from textrnn.tokenizers import Tokenizer
 
-__all__ = ["GenerationOptions", "GenerationSettings"]
+__all__ = ["GenerationSettings"]
 
 DEFAULT_MAX_NEW_TOKENS = 256
 
@@ -35,30 +36,6 @@ _RECOMMENDED = (
     "max_new_tokens",
     *(n for n in ORDER if n not in ("ban", "logit_bias", "min_new_tokens")),
 )
-
-
-class GenerationOptions(TypedDict, total=False):
-    """The keyword arguments of ``generate``: the fields of :class:`GenerationSettings`."""
-
-    max_new_tokens: int | None
-    min_new_tokens: int | None
-    temperature: float | None
-    top_k: int | None
-    top_p: float | None
-    min_p: float | None
-    typical_p: float | None
-    repetition_penalty: float | None
-    presence_penalty: float | None
-    frequency_penalty: float | None
-    no_repeat_ngram_size: int | None
-    ban: str | Sequence[str | Sequence[int]]
-    logit_bias: Mapping[int, float] | Sequence[tuple[int, float]]
-    stop: str | Sequence[str]
-    num_samples: int | None
-    beam_size: int | None
-    length_penalty: float | None
-    rules: Sequence[Rule]
-    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -137,13 +114,12 @@ class GenerationSettings:
             if name not in known:
                 raise UnknownNameError("generation option", name, known)
         plain = cast(dict[str, Any], dict(options))
-        for name in ("ban", "stop"):
-            texts = plain.get(name, ())
-            plain[name] = (texts,) if isinstance(texts, str) else tuple(texts)
+        for name in ("ban", "stop", "rules"):
+            several = plain.get(name) or ()
+            plain[name] = (several,) if isinstance(several, str) else tuple(several)
         plain["ban"] = tuple(t if isinstance(t, str) else tuple(t) for t in plain["ban"])
-        bias = plain.get("logit_bias", ())
+        bias = plain.get("logit_bias") or ()
         plain["logit_bias"] = tuple(bias.items() if isinstance(bias, Mapping) else map(tuple, bias))
-        plain["rules"] = tuple(plain.get("rules", ()))
         return cls(**plain)
 
     def __post_init__(self) -> None:
@@ -157,10 +133,11 @@ class GenerationSettings:
             if self._given(name):
                 check_whole(name, getattr(self, name), least)
         for name in ORDER:
-            if name not in ("ban", "logit_bias") and self._changes(name) and not self._greedy(name):
+            if name not in ("ban", "logit_bias") and self._changes(name):
                 FAMILY.get(name)(getattr(self, name))
-        if not all(self.stop):
-            raise UsageError("stop has an empty text: give the text to stop before")
+        for name, texts in (("stop", self.stop), ("ban", self.ban)):
+            if not all(texts):
+                raise UsageError(f"{name} has an empty text: leave it out")
         most = self.max_new_tokens
         if most is not None and self.min_new_tokens is not None and self.min_new_tokens > most:
             raise UsageError(
@@ -183,15 +160,16 @@ class GenerationSettings:
         for name, value in recommended.items():
             if name not in _RECOMMENDED:
                 raise UnknownNameError("recommended generation setting", name, _RECOMMENDED)
-            idle = self.rules if name in ORDER else False
-            idle = idle or (name in _SAMPLING and (self.greedy or self.beam_size))
-            if not self._given(name) and not idle:
+            draws = self.beam_size is None and not self.greedy
+            idle = (name in ORDER and self.rules) or (name in _SAMPLING and not draws)
+            if not (self._given(name) or idle):
                 filled[name] = value
-        defaults = {"max_new_tokens": DEFAULT_MAX_NEW_TOKENS, "num_samples": 1, "seed": None}
+        defaults: dict[str, Any] = {"max_new_tokens": DEFAULT_MAX_NEW_TOKENS, "num_samples": 1}
         defaults |= {"temperature": 1.0} if self.beam_size is None else {"length_penalty": 1.0}
+        defaults |= {"seed": fresh_seed()}
         for name, value in defaults.items():
-            if not self._given(name) and name not in filled:
-                filled[name] = fresh_seed() if name == "seed" else value
+            if not self._given(name):
+                filled.setdefault(name, value)
         return replace(self, **filled)
 
     def refuse_several(self, what: str) -> None:
@@ -223,7 +201,7 @@ class GenerationSettings:
         built: list[Rule] = []
         for name in ORDER:
             value = getattr(self, name)
-            if not self._changes(name) or self._greedy(name):
+            if not self._changes(name):
                 continue
             if name == "ban":
                 texts = [text for text in value if isinstance(text, str)]
@@ -244,10 +222,9 @@ class GenerationSettings:
         return getattr(self, name) not in (None, ())
 
     def _changes(self, name: str) -> bool:
-        return self._given(name) and getattr(self, name) != _NEUTRAL.get(name)
-
-    def _greedy(self, name: str) -> bool:
-        return name == "temperature" and self.greedy
+        """Whether an option is given and has an effect; the greedy choice is no rule."""
+        neutral = 0 if name == "temperature" and self.greedy else _NEUTRAL.get(name)
+        return self._given(name) and getattr(self, name) != neutral
 
     def _refuse_idle(self) -> None:
         """Refuse by name what would have no effect."""
@@ -262,5 +239,5 @@ class GenerationSettings:
         else:
             return
         for name in _SAMPLING:
-            if self._changes(name) and not self._greedy(name):
+            if self._changes(name):
                 raise UsageError(f"{name} does not apply to {mode}: leave one out")

@@ -85,7 +85,7 @@ class LanguageModel:
     @overload
     def generate(
         self,
-        prompt: Sequence[str],
+        prompt: list[str] | tuple[str, ...],
         settings: GenerationSettings | None = None,
         **options: Unpack[GenerationOptions],
     ) -> list[Generation]: ...
@@ -158,7 +158,7 @@ class LanguageModel:
     def score(self, text: str) -> Score: ...
 
     @overload
-    def score(self, text: Sequence[str]) -> list[Score]: ...
+    def score(self, text: list[str] | tuple[str, ...]) -> list[Score]: ...
 
     def score(self, text: str | Sequence[str]) -> Score | list[Score]:
         """How well the model predicts a text after BOS, or each of a list of texts."""

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from textrnn.errors import GenerationError, UsageError
 
-__all__ = ["Ids", "Logits", "Rule", "apply_rules", "check_number", "check_whole", "keep_only"]
+__all__ = [
+    "Ids",
+    "Logits",
+    "Rule",
+    "apply_rules",
+    "check_number",
+    "check_whole",
+    "keep_nearest",
+    "keep_only",
+]
 
 Ids: TypeAlias = NDArray[np.int64]
 Logits: TypeAlias = NDArray[np.float32]
@@ -71,7 +80,43 @@ def keep_only(logits: Logits, keep: NDArray[np.bool_]) -> Logits:
     >>> keep_only(np.array([[1.0, 2.0]], np.float32), np.array([[True, False]]))
     array([[  1., -inf]], dtype=float32)
     """
-    return np.where(keep, logits, np.float32(-np.inf))
+    new = np.full_like(logits, -np.inf)
+    np.copyto(new, logits, where=keep)
+    return new
+
+
+def keep_nearest(logits: Logits, distances: Logits, weights: Logits, p: float) -> Logits:
+    """New logits: of each row the nearest tokens are kept that hold a probability of at least p.
+
+    Ties with the last of them are kept.
+
+    Args:
+        logits: (B, V).
+        distances: (B, V), the smaller the better; of a token with probability q at most -log q.
+        weights: (B, V), the probabilities, up to a factor.
+        p: below 1.
+    """
+    pairs = zip(distances, weights, strict=True)
+    edges = np.array([[_edge(*pair, p)] for pair in pairs], np.float32)
+    return keep_only(logits, distances <= edges)
+
+
+def _edge(distances: Logits, weights: Logits, p: float) -> float:
+    """The least distance within which a row's (V,) weights reach a share of p."""
+    wanted = p * float(weights.sum())
+    # V tokens of probability (1 - p) / V or less cannot matter, so the edge lies nearer than those.
+    near, far = -1.0, math.log(len(weights) / (1 - p)) + 0.01
+    for _ in range(6):  # halving costs less than sorting what it leaves out
+        middle = (near + far) / 2
+        if weights @ (distances <= middle) < wanted:
+            near = middle
+        else:
+            far = middle
+    between = np.flatnonzero((distances > near) & (distances <= far))
+    between = between[distances[between].argsort()]
+    held = weights @ (distances <= near) + weights[between].cumsum(dtype=np.float64)
+    last = min(int(held.searchsorted(wanted)), len(between) - 1)
+    return float(distances[between[last]])
 
 
 def check_whole(name: str, value: int, least: int) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from textrnn.generation.rules._base import Ids, Logits, check_number, keep_only
+from textrnn.generation.rules._base import Ids, Logits, check_number, keep_nearest
 
 __all__ = ["TopP"]
 
@@ -37,15 +36,5 @@ class TopP:
         """Logits (B, V) with everything outside each row's nucleus banned."""
         if self.p == 1:
             return logits.copy()
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        least = np.array([self._least_weight(row) for row in weights], np.float32)
-        return keep_only(logits, weights >= least[:, None])
-
-    def _least_weight(self, weights: NDArray[np.float32]) -> np.float32:
-        """The weight of the nucleus's last token, from a row's unnormalised probabilities (V,)."""
-        outside = (1 - self.p) * float(weights.sum(dtype=np.float64))
-        # Tokens of weight outside/V hold at most `outside` together: only others need sorting.
-        likely = np.sort(weights[weights > outside / weights.size])[::-1]
-        above = np.cumsum(likely, dtype=np.float64) - likely
-        inside = np.count_nonzero(above < float(weights.sum(dtype=np.float64)) - outside)
-        return np.float32(likely[inside - 1])
+        distances = logits.max(axis=1, keepdims=True) - logits
+        return keep_nearest(logits, distances, np.exp(-distances), self.p)

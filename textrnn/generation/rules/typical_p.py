@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textrnn.generation.rules._base import Ids, Logits, check_number, keep_only
+from textrnn.generation.rules._base import Ids, Logits, check_number, keep_nearest
 
 __all__ = ["TypicalP"]
 
@@ -34,17 +34,8 @@ class TypicalP:
 
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """Logits (B, V) with the untypical tokens of each row banned."""
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        probs = np.exp(shifted)
-        total = probs.sum(axis=1, keepdims=True)
-        surprisals = np.log(total) - shifted
-        probs /= total
-        entropy = np.multiply(probs, surprisals, where=probs > 0, out=np.zeros_like(probs)).sum(
-            axis=1, keepdims=True
-        )
-        distance = np.abs(surprisals - entropy)
-        nearest = np.argsort(distance, axis=1)
-        held = np.take_along_axis(probs, nearest, axis=1).cumsum(axis=1, dtype=np.float64)
-        last = np.minimum((held < self.p).sum(axis=1, keepdims=True), logits.shape[1] - 1)
-        farthest = np.take_along_axis(distance, np.take_along_axis(nearest, last, axis=1), axis=1)
-        return keep_only(logits, distance <= farthest)
+        below = np.minimum(logits.max(axis=1, keepdims=True) - logits, np.float32(200))
+        weights = np.exp(-below)
+        total = weights.sum(axis=1, keepdims=True)
+        mean = (weights * below).sum(axis=1, keepdims=True) / total
+        return keep_nearest(logits, np.abs(below - mean), weights, self.p)

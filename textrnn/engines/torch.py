@@ -1,0 +1,181 @@
+"""The engine that runs a model folder with the training wing's networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from textrnn.engines._base import Floats, Ids, State
+from textrnn.errors import EngineError
+from textrnn.nn import select_rows
+from textrnn.tasks import network_from_folder
+
+if TYPE_CHECKING:
+    from textrnn.model_folder import ModelFolder
+    from textrnn.tasks.language_modeling import LanguageModelNetwork
+
+__all__ = ["TorchEngine"]
+
+_READ_AT_ONCE = 16_384  # tokens, all rows together: what bounds the memory of a long text
+_FEW_ROWS = 16  # with fewer, a step is too small to be shared between threads
+
+
+class TorchEngine:
+    """PyTorch, on a processor or a GPU; a state is a tuple per layer of tensors (B, H).
+
+    Device ``auto`` is the GPU where there is a CUDA one, else the processor. On a processor, steps
+    of fewer than 16 rows take one thread unless ``threads`` says otherwise.
+
+    Args:
+        network: the network, in evaluation mode, on its device.
+        vocab_size: V.
+        threads: processor threads for every call; None chooses.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self, network: LanguageModelNetwork, vocab_size: int, threads: int | None = None
+    ) -> None:
+        self.vocab_size = vocab_size
+        self._network = network
+        self._threads = threads
+        self._device = next(network.parameters()).device
+
+    @classmethod
+    def refusal(cls, folder: ModelFolder, device: str) -> str | None:
+        """Why this engine cannot run on ``device``; it runs every folder."""
+        if device.startswith("cuda"):
+            count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if int(device.partition(":")[2] or 0) >= count:
+                return f"PyTorch finds {count} CUDA devices here"
+        if device == "mps" and not torch.backends.mps.is_available():
+            return "PyTorch finds no Apple GPU here"
+        return None
+
+    @classmethod
+    def open(cls, folder: ModelFolder, *, device: str, threads: int | None) -> TorchEngine:
+        """Load the folder's network.
+
+        Raises:
+            ModelFolderError: the parameters do not fit the network that config.json describes.
+        """
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        network = cast("LanguageModelNetwork", network_from_folder(folder))
+        return cls(network.to(torch.device(device)), folder.vocab_size, threads)
+
+    def start(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.start`."""
+        with self._running():
+            state = state or self._network.initial_state(len(ids))
+            last: dict[int, Tensor] = {}
+            for part in self._read(ids, lengths, state):
+                ends = part.hidden[np.arange(len(part.rows)), part.real - 1]
+                last |= zip(part.rows.tolist(), ends, strict=True)
+                state = part.state
+            hidden = torch.stack([last[row] for row in range(len(ids))])
+            return _floats(self._network.logits(hidden)), state
+
+    def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.step`."""
+        with self._running(few=len(ids) < _FEW_ROWS):
+            hidden, state = self._network.step(self._tensor(ids), state)
+            return _floats(self._network.logits(hidden)), state
+
+    def reorder(self, state: State, rows: Ids) -> State:
+        """See :meth:`textrnn.engines.Engine.reorder`."""
+        return select_rows(state, self._tensor(rows))
+
+    def score(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.score`."""
+        log_probs = np.zeros(ids.shape, np.float32)
+        with self._running():
+            state = state or self._network.initial_state(len(ids))
+            for part in self._read(ids[:, :-1], lengths - 1, state):
+                rows, times = np.nonzero(np.arange(part.hidden.shape[1]) < part.real[:, None])
+                hidden = part.hidden[self._tensor(rows), self._tensor(times)]
+                places = part.rows[rows], part.begin + 1 + times
+                targets = self._tensor(ids[places])
+                log_probs[places] = _floats(self._network.log_probs(hidden, targets))
+                state = part.state
+        return log_probs, state
+
+    def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
+        """See :meth:`textrnn.engines.Engine.state_arrays`: ``LAYER.PART`` (B, H)."""
+        return {
+            f"{layer}.{part}": _floats(tensor)
+            for layer, parts in enumerate(state)
+            for part, tensor in enumerate(parts)
+        }
+
+    def state_from_arrays(self, arrays: dict[str, NDArray[Any]]) -> State:
+        """See :meth:`textrnn.engines.Engine.state_from_arrays`."""
+        wanted = self.state_arrays(self._network.initial_state(1))
+        found = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+        if found != {name: (array.dtype, array.shape[1:]) for name, array in wanted.items()}:
+            raise EngineError("the arrays are not a state of this model: other layers or sizes")
+        if len({len(array) for array in arrays.values()}) != 1:
+            raise EngineError("the arrays are not a state: they differ in their number of rows")
+        layers: dict[str, list[Tensor]] = {}
+        for name in wanted:
+            layers.setdefault(name.split(".")[0], []).append(self._tensor(arrays[name]))
+        return tuple(tuple(parts) for parts in layers.values())
+
+    def _read(self, ids: Ids, lengths: Ids, state: State) -> Iterator[_Part]:
+        """Read ids (B, T) a window at a time, each time those rows that have not ended."""
+        width = max(16, _READ_AT_ONCE // len(ids))
+        for begin in range(0, int(lengths.max()), width):
+            rows = np.flatnonzero(lengths > begin)
+            real = np.minimum(lengths[rows] - begin, width)
+            window = self._tensor(ids[rows, begin : begin + int(real.max())])
+            full = None if real.min() == window.shape[1] else self._tensor(real)
+            chosen = self._tensor(rows)
+            hidden, after = self._network.encode(window, select_rows(state, chosen), full)
+            state = tuple(
+                tuple(old.index_copy(0, chosen, new) for old, new in zip(*layer, strict=True))
+                for layer in zip(state, after, strict=True)
+            )
+            yield _Part(rows, real, begin, hidden, state)
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+    @contextmanager
+    def _running(self, *, few: bool = False) -> Iterator[None]:
+        """Inference with this engine's number of threads; PyTorch's own is put back afterwards."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads or (1 if few else before))
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+
+class _Part(NamedTuple):
+    """A window that has been read.
+
+    Args:
+        rows: which rows it is of (N,).
+        real: how many of its tokens are real, a row (N,).
+        begin: where it begins in time.
+        hidden: the network's hidden states (N, W, H).
+        state: of all rows, after it.
+    """
+
+    rows: Ids
+    real: Ids
+    begin: int
+    hidden: Tensor
+    state: State
+
+
+def _floats(tensor: Tensor) -> Floats:
+    return cast(Floats, tensor.float().cpu().numpy())
