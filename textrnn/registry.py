@@ -1,8 +1,8 @@
 """Open folders: a package in which every file is an entry, named by its file.
 
-A family (cells, rules, tokenizers, tasks, engines) is a package. A module in it whose name does not begin with
-an underscore is an entry; the one name in the module's ``__all__`` is what the family hands out. To add an entry,
-add a file; from outside the package, call :meth:`Family.add`.
+A family (cells, rules, tokenizers, tasks, engines) is a package. A module in it whose name does not
+begin with an underscore is an entry; the one name in the module's ``__all__`` is what the family
+hands out. To add an entry, add a file; from outside the package, call :meth:`Family.add`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ class Family(Generic[Entry]):
             UsageError: the name is taken or is not an identifier.
         """
         if not name.isidentifier() or name[0] == "_":
-            raise UsageError(f"{name!r} cannot name a {self.noun}: use letters, digits and underscores")
+            raise UsageError(
+                f"{name!r} cannot name a {self.noun}: use letters, digits, underscores"
+            )
         if name in self.names() and self._added.get(name) is not entry:
             raise UsageError(f"a {self.noun} {name!r} exists already: choose another name")
         self._added[name] = entry

@@ -21,9 +21,6 @@ class FakeEngine:
     vocab_size: int
     shapes: tuple[tuple[int, ...], ...]  # a layer's widths
 
-    def __init__(self) -> None:
-        self.largest_batch = 0
-
     def _read(self, ids: Ids, state: State) -> tuple[Floats, State]:
         raise NotImplementedError
 
@@ -45,7 +42,6 @@ class FakeEngine:
 
     def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
         assert ids.shape == (len(state[0][0]),)
-        self.largest_batch = max(self.largest_batch, len(ids))
         return self._read(ids, state)
 
     def reorder(self, state: State, rows: Ids) -> State:
@@ -80,21 +76,20 @@ class FakeEngine:
 
 
 class SpellingEngine(FakeEngine):
-    """Says the ids of its script one after the other, whatever it reads, then EOS."""
+    """Says the ids of its script, whatever it reads, then EOS; a token of the prompt skips one."""
 
     shapes = ((1,),)
 
     def __init__(self, script: list[int], vocab_size: int) -> None:
-        super().__init__()
         self._script = [*script, EOS]
         self.vocab_size = vocab_size
 
     def _read(self, ids: Ids, state: State) -> tuple[Floats, State]:
-        ((places,),) = state
+        places = state[0][0] + (ids != BOS)[:, None]
         logits = np.zeros((len(ids), self.vocab_size), np.float32)
         for row, place in enumerate(places[:, 0].astype(int)):
             logits[row, self._script[min(place, len(self._script) - 1)]] = 20.0
-        return logits, ((places + (ids != BOS)[:, None],),)
+        return logits, ((places,),)
 
 
 class RandomRnn(FakeEngine):
@@ -104,7 +99,6 @@ class RandomRnn(FakeEngine):
     shapes = ((8,), (8, 8))
 
     def __init__(self, vocab_size: int, seed: int = 0, eos: float = 0.0) -> None:
-        super().__init__()
         self.vocab_size = vocab_size
         self._eos = eos
         draw = np.random.default_rng(seed).standard_normal

@@ -26,8 +26,7 @@ from textrnn.model_folder import FolderContents, write_model_folder
 from textrnn.recipe.assembly import Assembly, assemble
 from textrnn.recipe.card import model_card, reached_line, versions
 from textrnn.recipe.catalogue import load_recipe
-from textrnn.tasks import Scores
-from textrnn.tasks._base import state_tensors
+from textrnn.tasks import Scores, state_tensors
 from textrnn.tasks.language_modeling import evaluate_corpus
 from textrnn.training import Event, Finished, Notice, Trainer, make_accelerator
 from textrnn.training.checkpoint import latest_checkpoint
