@@ -99,11 +99,11 @@ def score_texts(
 
 
 def score_line(score: Score) -> str:
-    """Total bits, bits per byte and perplexity per token, with tabs between.
+    r"""Total bits, bits per byte and perplexity per token, with tabs between.
 
     >>> from textrnn.models import Score, TokenScore
-    >>> print(score_line(Score("ab", (TokenScore("a", 5, 2.0), TokenScore("b", 6, 4.0)))))
-    6.00 bits	3.000 bits per byte	8.00 perplexity per token
+    >>> score_line(Score("ab", (TokenScore("a", 5, 2.0), TokenScore("b", 6, 4.0)))).split("\t")
+    ['6.00 bits', '3.000 bits per byte', '8.00 perplexity per token']
     """
     return (
         f"{score.bits:.2f} bits\t{score.bits_per_byte:.3f} bits per byte\t"
