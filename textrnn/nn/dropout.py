@@ -14,6 +14,7 @@ class LockedDropout(nn.Module):
     Args:
         probability: of an entry being dropped, 0 <= p < 1. Active in training only.
 
+    >>> import torch
     >>> ones = LockedDropout(0.5).train()(torch.ones(1, 3, 8))
     >>> bool((ones[0, 0] == ones[0, 2]).all())
     True
@@ -39,6 +40,7 @@ class LockedDropout(nn.Module):
 def drop_words(weight: Tensor, probability: float) -> Tensor:
     """Embedding dropout: whole rows of (V, E) are dropped (arXiv:1708.02182, section 4.3).
 
+    >>> import torch
     >>> rows = drop_words(torch.ones(1000, 2), 0.25)
     >>> sorted({round(float(x), 2) for x in rows.flatten()})
     [0.0, 1.33]

@@ -138,6 +138,9 @@ class Encoder(nn.Module):
                 outputs.append(reverse(read, lengths) if direction else read)
                 after.append(new)
             values = self._join(norm, outputs, values)
+        if lengths is not None:  # a norm or a residual puts something into the padding
+            time = torch.arange(values.shape[1], device=values.device)
+            values = values * (time < lengths.to(values.device).unsqueeze(1)).unsqueeze(2)
         return values, tuple(after)
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:

@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from textrnn.config import LanguageModelHeadSettings
+from textrnn.errors import UsageError
 
 __all__ = ["AdaptiveHead", "OutputHead", "linear_cross_entropy", "make_head", "rows_at_once"]
 
@@ -29,7 +30,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
     """Projection, softmax and cross-entropy by blocks; the gradients are made on the way."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, learning: bool
+    ) -> Tensor:
         ctx.dtypes = hidden.dtype, weight.dtype, bias.dtype
         if torch.is_autocast_enabled(hidden.device.type):
             working = torch.get_autocast_dtype(hidden.device.type)
@@ -44,7 +47,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         for inputs, chosen in _blocks(hidden, targets, rows_at_once(weight.shape[0])):
             block = torch.addmm(offset, inputs, matrix.t())
             losses += _losses_and_errors(block, chosen, exact)
-            if any(ctx.needs_input_grad):
+            if learning:
                 hidden_grads.append(block @ matrix)
                 weight_part = (block.t() @ inputs).to(exact)
                 bias_part = (block.new_ones(1, len(block)) @ block)[0].to(exact)
@@ -57,12 +60,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         hidden, weight, bias = (
             (saved * grads[0]).to(dtype)
             for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         )
-        return hidden, weight, bias, None
+        return hidden, weight, bias, None, None
 
 
 def _blocks(hidden: Tensor, targets: Tensor, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -99,7 +102,8 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: 
     >>> torch.allclose(loss, whole, atol=1e-5)
     True
     """
-    return _LinearCrossEntropy.apply(hidden, weight, bias, targets)  # type: ignore[no-any-return, no-untyped-call]
+    learning = torch.is_grad_enabled()  # always False inside of the function
+    return _LinearCrossEntropy.apply(hidden, weight, bias, targets, learning)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class OutputHead(nn.Module):
@@ -145,17 +149,31 @@ class OutputHead(nn.Module):
 class AdaptiveHead(nn.Module):
     """An adaptive softmax for large vocabularies (arXiv:1609.04309), ids in order of frequency.
 
+    The vectors of each further cluster are a quarter as wide as those of the one before.
+
     Args:
-        hidden_size: H.
+        hidden_size: H, at least 4 for one cutoff, 16 for two, 64 for three.
         vocab_size: V.
         cutoffs: ids at which the rarer clusters begin, rising, below V.
 
-    >>> AdaptiveHead(8, 100, [10, 50]).logits(torch.zeros(2, 8)).exp().sum(-1).round().tolist()
+    Raises:
+        UsageError: the cutoffs do not fit V or H.
+
+    >>> AdaptiveHead(16, 100, [10, 50]).logits(torch.zeros(2, 16)).exp().sum(-1).round().tolist()
     [1.0, 1.0]
     """
 
     def __init__(self, hidden_size: int, vocab_size: int, cutoffs: Sequence[int]) -> None:
         super().__init__()
+        if cutoffs[-1] >= vocab_size:
+            raise UsageError(
+                f"head.cutoffs: {cutoffs[-1]} lies beyond the vocabulary of {vocab_size:,} ids"
+            )
+        if hidden_size < 4 ** len(cutoffs):
+            raise UsageError(
+                f"head.cutoffs: {len(cutoffs)} need hidden states of {4 ** len(cutoffs)} or wider, "
+                f"not {hidden_size}"
+            )
         self.vocab_size = vocab_size
         self.softmax = nn.AdaptiveLogSoftmaxWithLoss(
             hidden_size, vocab_size, cutoffs, head_bias=True
