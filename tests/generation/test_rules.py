@@ -233,7 +233,7 @@ def test_a_rule_that_leaves_no_token_is_named(value: float) -> None:
     def nothing(ids: Any, logits: Any) -> Any:
         return np.full_like(logits, value)
 
-    with pytest.raises(GenerationError, match="nothing.* leaves no token to choose after 3 new"):
+    with pytest.raises(GenerationError, match=r"nothing.* leaves no token to choose after 3 new"):
         apply_rules((nothing,), ids(4), logits(1, 2), 3)
 
 

@@ -26,7 +26,7 @@ def test_the_keyword_arguments_are_the_fields() -> None:
 
 
 def test_an_unknown_option_names_the_closest() -> None:
-    with pytest.raises(UnknownNameError, match="no generation option 'top_kk'.*mean 'top_k'"):
+    with pytest.raises(UnknownNameError, match=r"no generation option 'top_kk'.*mean 'top_k'"):
         GenerationSettings.of({"top_kk": 3})  # type: ignore[typeddict-unknown-key]
 
 

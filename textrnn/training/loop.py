@@ -122,6 +122,8 @@ class Trainer:
                     saved_at = time.monotonic()
                 if interruption.came:
                     raise KeyboardInterrupt
+            if self.checkpoints:
+                yield CheckpointSaved(progress.step, save_run(self, self.checkpoints))
             yield from self._finish(reason)
 
     def _next_group(self) -> list[Batch]:
@@ -163,7 +165,7 @@ class Trainer:
             total += loss.total.item()
         value = self._sum(total) / tokens
         if not math.isfinite(value):
-            raise DivergedError(self._diverged())
+            raise self._diverged()
         limit = math.inf if settings.clip_norm is None else settings.clip_norm
         norm = nn.utils.clip_grad_norm_(self.parameters, limit)
         self.optimizer.step()
@@ -186,10 +188,16 @@ class Trainer:
             seconds_left=progress.seconds * (1.0 - done) / done,
         )
 
-    def _diverged(self) -> str:
+    def _diverged(self) -> DivergedError:
+        """The error; where no checkpoint exists yet, the weights from before the step are kept."""
         kept = latest_checkpoint(self.checkpoints) if self.checkpoints else None
-        where = f"the last good weights are in {kept.path}" if kept else "no checkpoint exists yet"
-        return (
+        path = kept.path if kept else None
+        finite = all(bool(parameter.isfinite().all()) for parameter in self.parameters)
+        if self.checkpoints and path is None and finite:
+            self.state = None
+            path = save_run(self, self.checkpoints)
+        where = f"the last good weights are in {path}" if path else "no good weights are left"
+        return DivergedError(
             f"the training loss became NaN or infinite at step {self.progress.step + 1}; {where}; "
             "try a lower learning_rate, a smaller clip_norm or precision: float32"
         )

@@ -10,7 +10,7 @@ from typing import Any
 from textrnn.errors import MissingExtraError
 from textrnn.training.events import Evaluated, Event, Finished, StepDone
 
-__all__ = ["MetricsLog", "draw_loss_curve"]
+__all__ = ["MetricsLog", "draw_loss_curve", "read_metrics", "thinned_metrics"]
 
 
 class MetricsLog:
@@ -71,6 +71,14 @@ def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
         except json.JSONDecodeError:
             return
+
+
+def thinned_metrics(path: Path, steps: int = 1000) -> bytes:
+    """A metrics file with all evaluations and at most so many of its steps, evenly spaced."""
+    lines = list(read_metrics(path))
+    every = -(-sum("loss" in line for line in lines) // steps) or 1
+    kept = [line for line in lines if "loss" not in line or line["step"] % every == 0]
+    return "".join(json.dumps(line) + "\n" for line in kept).encode()
 
 
 def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
