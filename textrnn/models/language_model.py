@@ -12,7 +12,7 @@ import numpy as np
 
 from textrnn.engines import Engine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
-from textrnn.generation import GenerationOptions, GenerationSettings, pad_right
+from textrnn.generation import GenerationOptions, GenerationSettings, TextOptions, pad_right
 from textrnn.models.results import Generation, Score, TokenScore
 from textrnn.models.session import Session
 from textrnn.models.writing import begin, sample, search, write_tokens
@@ -77,6 +77,9 @@ class LanguageModel:
         return cls(folder, opened, folder.tokenizer())
 
     @overload
+    def generate(self, prompt: str = "", **options: Unpack[TextOptions]) -> Generation: ...
+
+    @overload
     def generate(
         self,
         prompt: str = "",
@@ -127,7 +130,7 @@ class LanguageModel:
         self,
         prompt: str = "",
         settings: GenerationSettings | None = None,
-        **options: Unpack[GenerationOptions],
+        **options: Unpack[TextOptions],
     ) -> Iterator[str]:
         """Go on from a prompt and yield the text as it comes, at constant memory.
 
@@ -186,7 +189,7 @@ class LanguageModel:
         return list(dict.fromkeys(_unknown(self.tokenizer, text, _PARTS)))
 
     def resolve_settings(
-        self, settings: GenerationSettings | None, options: GenerationOptions
+        self, settings: GenerationSettings | None, options: GenerationOptions | TextOptions
     ) -> GenerationSettings:
         """Settings or options, filled in as :meth:`generate` does.
 
