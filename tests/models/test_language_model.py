@@ -250,6 +250,13 @@ def test_scores_agree_with_the_log_probabilities_of_what_was_written() -> None:
     np.testing.assert_allclose(score[0, 1:], out.logprobs, atol=1e-5)
 
 
+def test_long_texts_are_scored_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm, texts = babbler(), ["abc", "a", "", "abcdefgh"]
+    whole = lm.score(texts)
+    monkeypatch.setattr("textrnn.models.language_model._SCORED_AT_ONCE", 6)
+    assert lm.score(texts) == whole
+
+
 @given(st.lists(st.text(max_size=6), max_size=6))
 def test_a_list_of_texts_is_scored_as_one_by_one(texts: list[str]) -> None:
     lm = babbler()

@@ -92,7 +92,7 @@ def keep_nearest(logits: Logits, distances: Logits, weights: Logits, p: float) -
 
     Args:
         logits: (B, V).
-        distances: (B, V), the smaller the better; of a token with probability q at most -log q.
+        distances: (B, V), the smaller the better; each at most the token's surprisal or log V.
         weights: (B, V), the probabilities, up to a factor.
         p: below 1.
     """
@@ -113,6 +113,8 @@ def _edge(distances: Logits, weights: Logits, p: float) -> float:
         else:
             far = middle
     between = np.flatnonzero((distances > near) & (distances <= far))
+    if not len(between):
+        return math.inf  # p is so near to 1 that rounding decides
     between = between[distances[between].argsort()]
     held = weights @ (distances <= near) + weights[between].cumsum(dtype=np.float64)
     last = min(int(held.searchsorted(wanted)), len(between) - 1)
