@@ -108,10 +108,14 @@ def _edge(distances: Logits, weights: Logits, p: float) -> float:
     near, far = -1.0, math.log(len(weights) / (1 - p)) + 0.01
     for _ in range(6):  # halving costs less than sorting what it leaves out
         middle = (near + far) / 2
-        if weights @ (distances <= middle) < wanted:
+        inside = distances <= middle
+        if weights @ inside < wanted:
             near = middle
-        else:
-            far = middle
+            continue
+        far = middle
+        if 4 * np.count_nonzero(inside) < len(inside):
+            places = np.flatnonzero(inside)
+            distances, weights = distances[places], weights[places]
     between = np.flatnonzero((distances > near) & (distances <= far))
     if not len(between):
         return math.inf  # p is so near to 1 that rounding decides
