@@ -246,7 +246,7 @@ class TrainingSettings(Settings):
 
 
 class CardSettings(Settings):
-    """What the model card says beyond what the run knows; ``name``: None for the output folder's."""
+    """What the card says beyond what the run knows; ``name``: None for the output folder's."""
 
     name: str | None = None
     summary: str = ""
