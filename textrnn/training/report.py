@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
         alpha=0.35,
         color="C0",
     )
-    smooth = list(_smoothed([line["loss"] for line in steps]))
+    smooth = list(smoothed([line["loss"] for line in steps]))
     axes.plot([line["step"] for line in steps], smooth, color="C0", label="training")
     if scored:
         losses = [line["valid"]["loss"] for line in scored]
@@ -116,8 +116,12 @@ def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
     figure.savefig(picture, dpi=120)
 
 
-def _smoothed(values: list[float], decay: float = 0.98) -> Iterator[float]:
-    """An exponential moving average without the bias of its start."""
+def smoothed(values: Iterable[float], decay: float = 0.98) -> Iterator[float]:
+    """An exponential moving average without the bias of its start.
+
+    >>> list(smoothed([4.0, 4.0]))
+    [4.0, 4.0]
+    """
     mean, weight = 0.0, 0.0
     for value in values:
         mean, weight = decay * mean + (1 - decay) * value, decay * weight + (1 - decay)
