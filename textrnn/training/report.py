@@ -110,7 +110,8 @@ def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
         axes.plot(
             [line["step"] for line in scored], losses, "o-", ms=4, color="C1", label="validation"
         )
-    axes.set(title=title, xlabel="step", ylabel="loss (nats per token)")
+    axes.set(xlabel="step", ylabel="loss (nats per token)")
+    axes.set_title(title, parse_math=False)  # a dollar in a command is a dollar
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(picture, dpi=120)
