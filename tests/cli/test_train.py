@@ -71,6 +71,16 @@ def test_a_dry_run_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_learning_rate_is_found(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    words = ("train", toy_folder / "recipe.yaml", "--find-learning-rate")
+    assert re.fullmatch(r"learning rate  [0-9.e-]+", run(*words).lines[-1])
+    picture = tmp_path / "rates.png"
+    (record,) = run(*words, "--json", "--output", picture).records
+    assert len(record["rates"]) == len(record["losses"])
+    assert record["suggestion"] in record["rates"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_an_interruption_keeps_a_checkpoint(
     run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +116,9 @@ def test_an_interruption_keeps_a_checkpoint(
     [
         ([], "--output is missing"),
         (["--dry-run", "--resume"], "--resume does not apply to --dry-run"),
+        (["--find-learning-rate", "--resume"], "--resume does not apply to --find-learning-rate"),
+        (["--find-learning-rate", "--dry-run"], "does not apply to --find-learning-rate"),
+        (["--find-learning-rate", "-o", "RUN"], "name a file ending in .png"),
         (["training.epoch=3", "-o", "RUN"], "unknown key training.epoch; did you mean 'epochs'"),
         (["training.steps=no", "-o", "RUN"], "training.steps"),
         (["encoder.cell=lsmt", "-o", "RUN"], "no cell 'lsmt'.*did you mean 'lstm'"),
