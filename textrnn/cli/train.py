@@ -90,9 +90,9 @@ def train(
     if len(looks) == 2:
         raise UsageError(f"{looks[0]} does not apply to {looks[1]}: leave one of them out")
     if dry:
-        return print_dry_run(recipe, settings, as_json=json)
+        return print_dry_run(recipe, settings, output, device, as_json=json)
     if find_learning_rate:
-        return print_range_test(recipe, settings, output, as_json=json)
+        return print_range_test(recipe, settings, output, device, as_json=json)
     if output is None:
         raise UsageError("--output is missing: name the folder that the run is to write")
     return run_recipe(Run(recipe, settings, output, resume, device), as_json=json, quiet=quiet)
@@ -132,11 +132,13 @@ def run_recipe(run: Run, *, as_json: bool, quiet: bool) -> None:
             out.write((json_line({"model": str(folder)}) if as_json else str(folder)) + "\n")
 
 
-def print_dry_run(recipe: str, overrides: Sequence[str], *, as_json: bool) -> None:
+def print_dry_run(
+    recipe: str, overrides: Sequence[str], output: Path | None, device: str, *, as_json: bool
+) -> None:
     """Print what the run would take."""
     from textrnn import recipe as recipes
 
-    estimate = recipes.dry_run(recipe, overrides)
+    estimate = recipes.dry_run(recipe, overrides, output=output, device=device)
     with open_output(None) as out:
         if as_json:
             out.write(json_line(asdict(estimate)) + "\n")
@@ -145,7 +147,7 @@ def print_dry_run(recipe: str, overrides: Sequence[str], *, as_json: bool) -> No
 
 
 def print_range_test(
-    recipe: str, overrides: Sequence[str], picture: Path | None, *, as_json: bool
+    recipe: str, overrides: Sequence[str], picture: Path | None, device: str, *, as_json: bool
 ) -> None:
     """Print the learning rate that a range test suggests, and draw its curve where asked to."""
     from textrnn import recipe as recipes
@@ -154,7 +156,7 @@ def print_range_test(
         raise UsageError(
             f"--output {picture}: the curve is a picture, so name a file ending in .png"
         )
-    test = recipes.find_learning_rate(recipe, overrides)
+    test = recipes.find_learning_rate(recipe, overrides, device=device)
     if picture is not None:
         test.draw(picture)
     with open_output(None) as out:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ import torch
 import yaml
 
 from textrnn.config import LanguageModelRecipe
-from textrnn.errors import MissingExtraError, UsageError
+from textrnn.errors import MissingExtraError, TextRNNError, UsageError
 from textrnn.model_folder import FolderContents, write_model_folder
 from textrnn.recipe.assembly import Assembly, assemble
 from textrnn.recipe.card import model_card, reached_line, versions
@@ -84,13 +86,28 @@ class RunFolder:
                     f"cannot resume {self.path}: it was begun with {_difference(before, resolved)}"
                 )
             return
+        self.refuse_taken()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.recipe.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+    def refuse_taken(self) -> None:
+        """Refuse to write where something is already.
+
+        Raises:
+            UsageError: the path is a file, or a folder that is not empty.
+        """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UsageError(
                 f"output {self.path} is not empty: choose another folder, or go on with its run "
                 "by --resume"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.recipe.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+    def give_up(self) -> None:
+        """Take back what was made for a run that could not begin, so that it can be begun anew."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.recipe.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
 
 
 def _difference(before: Any, now: Any, path: str = "") -> str:
@@ -154,10 +171,15 @@ def train_events(
         torch.set_num_threads(settings.training.threads)
     if accelerator.is_main_process:
         folder.open(settings, resume=resume)
-    with accelerator.main_process_first():
-        place = (accelerator.process_index, accelerator.num_processes)
-        assembly = assemble(settings, folder.cache, place)
-        assembly.task.batches_an_epoch()
+    try:
+        with accelerator.main_process_first():
+            place = (accelerator.process_index, accelerator.num_processes)
+            assembly = assemble(settings, folder.cache, place)
+            assembly.task.batches_an_epoch()
+    except (TextRNNError, OSError):
+        if accelerator.is_main_process and not resume:
+            folder.give_up()
+        raise
     trainer = Trainer(assembly.task, settings.training, accelerator, folder.checkpoints)
     events = trainer.run(resume=resume)
     if not accelerator.is_main_process:
