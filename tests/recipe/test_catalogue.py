@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textrnn.config import LanguageModelRecipe
+from textrnn.config import LanguageModelRecipe, validate
 from textrnn.errors import UnknownNameError, UsageError
 from textrnn.recipe import load_recipe, recipe_names, recipe_path, recipe_summary
 from textrnn.tokenizers import load_tokenizer, vocab_names, vocab_path
@@ -22,6 +22,13 @@ def test_a_shipped_recipe_is_valid(name: str) -> None:
     if recipe.tokenizer is not None and recipe.tokenizer.path is not None:
         assert recipe.tokenizer.path in vocab_names()
         assert load_tokenizer(vocab_path(recipe.tokenizer.path)).vocab_size > 4
+
+
+@every_recipe
+def test_a_recipe_that_is_written_out_whole_is_the_same_recipe(name: str) -> None:
+    recipe = load_recipe(name)
+    again = validate(LanguageModelRecipe, recipe.model_dump(mode="json"), "again")
+    assert again.model_dump() == recipe.model_dump()
 
 
 @every_recipe

@@ -90,6 +90,16 @@ def test_a_run_leaves_what_it_says(tiny: Path, tmp_path: Path, metrics: Metrics)
     ).keys()
 
 
+@pytest.mark.parametrize("tokenizer", ["{kind: char}", "{path: tinyshakespeare_char}"])
+def test_the_recipe_in_the_folder_may_be_trained_again(
+    tokenizer: str, tiny: Path, tmp_path: Path
+) -> None:
+    changes = [f"tokenizer={tokenizer}", "training.schedule={kind: one_cycle, peak_at: 0.5}"]
+    first = open_model_folder(train(tiny, output=tmp_path / "one", overrides=changes))
+    again = train(first.file("training/recipe.yaml"), output=tmp_path / "two")
+    assert open_model_folder(again).parameters_sha256 == first.parameters_sha256
+
+
 def test_the_card_says_how_it_was_made(tiny: Path, tmp_path: Path) -> None:
     changes = ["card.licence=Public domain.", "training.seed=5", "card.data=a b"]
     card = open_model_folder(train(tiny, output=tmp_path / "run", overrides=changes)).card()

@@ -80,7 +80,7 @@ class RunFolder:
         if resume:
             if not self.recipe.exists():
                 raise UsageError(f"nothing to resume: there is no run in {self.path}")
-            before = yaml.safe_load(self.recipe.read_text())
+            before = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
             if before != resolved:
                 raise UsageError(
                     f"cannot resume {self.path}: it was begun with {_difference(before, resolved)}"
@@ -88,7 +88,7 @@ class RunFolder:
             return
         self.refuse_taken()
         self.path.mkdir(parents=True, exist_ok=True)
-        self.recipe.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+        self.recipe.write_text(_yaml(recipe), encoding="utf-8")
 
     def refuse_taken(self) -> None:
         """Refuse to write where something is already.
@@ -108,6 +108,12 @@ class RunFolder:
         self.recipe.unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()
+
+
+def _yaml(recipe: LanguageModelRecipe) -> str:
+    """A recipe, every setting of it, as a file that may be trained from again."""
+    settings = recipe.model_dump(mode="json")
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
 
 
 def _difference(before: Any, now: Any, path: str = "") -> str:
@@ -233,7 +239,7 @@ def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) 
         "reached": reached,
     }
     extra: dict[str, bytes | Path] = {
-        "training/recipe.yaml": folder.recipe,
+        "training/recipe.yaml": _yaml(recipe).encode(),
         "training/metrics.jsonl": thinned_metrics(folder.metrics),
         "training/versions.json": json.dumps(versions(), indent=1).encode(),
         "training/scores.json": json.dumps(scores, indent=1).encode(),
