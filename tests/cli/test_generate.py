@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import textrnn
+from textrnn.model_folder import open_model_folder
 from textrnn.models import LanguageModel
 
 FIELDS = ["prompt", "text", "token_ids", "logprobs", "finish_reason", "seed", "index"]
@@ -296,3 +297,12 @@ def test_absurd_values(run: Callable, toy_model: Path, words: tuple, message: st
     done = run("generate", "-m", toy_model, "-p", "the", *words)
     assert (done.code, done.out) == (2, "")
     assert message in done.err
+
+
+def test_a_ban_of_everything_is_told_in_a_short_line(run: Callable, toy_model: Path) -> None:
+    size = open_model_folder(toy_model).vocab_size
+    biases = [word for id in range(size) for word in ("--logit-bias", f"{id}=-inf")]
+    done = run("generate", "-m", toy_model, "-p", "the", *biases)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert re.search(r"LogitBias.* leaves no token to choose after 0 new tokens", done.err)
+    assert len(done.err) < 200

@@ -248,3 +248,37 @@ def test_a_checkpoint_of_the_same_step_never_leaves_none(
     assert len(there) == 7
     assert all(there[1:])
     assert run(*words, "-o", tmp_path / "run", "-q", "--resume").code == 0
+
+
+def test_metrics_say_everything_once(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    words = ("train", toy_folder / "recipe.yaml", "training.steps=6", "-o", tmp_path / "run", "-q")
+    assert run(*words).code == 0
+    before = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert run(*words, "--resume").code == 0
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
+    assert before.count("finished") == before.count("valid") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
+def test_too_large_a_model(
+    run: Callable,
+    toy_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def too_large(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("textrnn.recipe.assembly._network", too_large)
+    done = run("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run")
+    assert (done.code, done.out) == (1, "")
+    told = "textrnn: error: out of memory: take a smaller model, batch or window\n"
+    assert (done.err, list(tmp_path.iterdir())) == (told, [])

@@ -24,7 +24,7 @@ import torch
 import yaml
 
 from textrnn.config import LanguageModelRecipe
-from textrnn.errors import MissingExtraError, TextRNNError, UsageError
+from textrnn.errors import MissingExtraError, UsageError
 from textrnn.model_folder import FolderContents, write_model_folder
 from textrnn.recipe.assembly import Assembly, assemble
 from textrnn.recipe.card import model_card, reached_line, versions
@@ -182,7 +182,7 @@ def train_events(
             place = (accelerator.process_index, accelerator.num_processes)
             assembly = assemble(settings, folder.cache, place)
             assembly.task.batches_an_epoch()
-    except (TextRNNError, OSError):
+    except Exception:
         if accelerator.is_main_process and not resume:
             folder.give_up()
         raise
@@ -192,7 +192,8 @@ def train_events(
         yield from events
         return
     found = latest_checkpoint(folder.checkpoints) if resume else None
-    log = MetricsLog(folder.metrics, found.progress()["step"] if found else 0)
+    done: dict[str, Any] = found.progress() if found else {"step": 0, "evaluated_at": None}
+    log = MetricsLog(folder.metrics, done["step"], done["evaluated_at"])
     try:
         for event in events:
             log.write(event)

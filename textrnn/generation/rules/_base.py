@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from textwrap import shorten
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -68,8 +69,9 @@ def apply_rules(rules: tuple[Rule, ...], ids: Ids, logits: Logits, new_tokens: i
                 f"{rule!r} returned {got}: a rule returns new logits, here {shape}"
             )
         if not (logits.max(axis=1) > -np.inf).all():
+            name = shorten(repr(rule), 100)
             raise GenerationError(
-                f"{rule!r} leaves no token to choose after {new_tokens} new tokens: loosen it"
+                f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
             )
     return logits
 
