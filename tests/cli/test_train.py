@@ -282,3 +282,19 @@ def test_too_large_a_model(
     assert (done.code, done.out) == (1, "")
     told = "textrnn: error: out of memory: take a smaller model, batch or window\n"
     assert (done.err, list(tmp_path.iterdir())) == (told, [])
+
+
+def test_an_interruption_of_the_last_evaluation(
+    run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run")
+
+    def interrupted(*_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("textrnn.recipe.run.evaluate_corpus", interrupted)
+        done = run(*words)
+    assert (done.code, done.out) == (130, "")
+    assert not (tmp_path / "run" / "model").exists()
+    assert run(*words, "--resume").code == 0

@@ -124,7 +124,9 @@ class Trainer:
                     raise KeyboardInterrupt
             if self.checkpoints:
                 yield CheckpointSaved(progress.step, save_run(self, self.checkpoints))
-            yield from self._finish(reason)
+        if interruption.came:
+            raise KeyboardInterrupt
+        yield from self._finish(reason)  # here Ctrl-C acts at once: the checkpoint is written
 
     def _next_group(self) -> list[Batch]:
         """The batches of one optimiser step; none at an epoch's end."""
