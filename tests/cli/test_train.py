@@ -298,3 +298,19 @@ def test_an_interruption_of_the_last_evaluation(
     assert (done.code, done.out) == (130, "")
     assert not (tmp_path / "run" / "model").exists()
     assert run(*words, "--resume").code == 0
+
+
+@pytest.mark.parametrize(
+    ("there", "device", "cpu"), [(0, "auto", 1), (1, "auto", 0), (1, "cpu", 1)]
+)
+def test_processes_without_a_gpu_are_joined(
+    monkeypatch: pytest.MonkeyPatch, there: int, device: str, cpu: int
+) -> None:
+    """Accelerate joins the processes of torchrun on a CPU only where it is told to use the CPU."""
+    asked: list[bool] = []
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: bool(there))
+    monkeypatch.setattr(
+        "textrnn.training.loop.Accelerator", lambda cpu, mixed_precision: asked.append(cpu)
+    )
+    make_accelerator("float32", device)
+    assert asked == [bool(cpu)]

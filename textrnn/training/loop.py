@@ -45,6 +45,8 @@ def make_accelerator(precision: str, device: str = "auto") -> Accelerator:
     """
     AcceleratorState._reset_state(reset_partial_state=False)
     mixed = {"float32": "no", "bf16": "bf16"}[precision]
+    if not torch.accelerator.is_available():
+        device = "cpu"  # left to itself, accelerate does not join processes without a GPU
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 
 
