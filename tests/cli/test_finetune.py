@@ -103,7 +103,7 @@ def test_the_rows_of_a_table_are_lines(run: Callable, toy_model: Path, tmp_path:
     table.write_text("text\n" + "the rat sat\n" * 60)
     done = run("finetune", toy_model, "--data", table, *SHORT, "-o", tmp_path / "run", "-q")
     assert done.code == 0, done.err
-    assert (tmp_path / ".run.text" / "train.txt").read_text() == "the rat sat\n" * 54
+    assert (tmp_path / "run" / "cache" / "text" / "train.txt").read_text() == "the rat sat\n" * 54
 
 
 @pytest.mark.parametrize("words", [["--epochs", "inf"], ["training.epoch=1"]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,16 +74,17 @@ def finetune(
     for name, value in (("minutes", minutes), ("epochs", epochs)):
         if value is not None and not (value > 0 and math.isfinite(value)):
             raise UsageError(f"{name} is {value:g}: use more than 0")
+    run = RunFolder(output)
     if not resume:
-        RunFolder(output).refuse_taken()
+        run.refuse_taken()
     say = on_event or _ignore
     path = find_model(model)
     folder = open_model_folder(path, task="language_modeling")
     if epochs is None and minutes is None:
         epochs = EPOCHS
     limits = {"training.epochs": epochs, "training.minutes": minutes}
-    split = output.parent / f".{output.name}.text"
-    parts = _hold_out(find_text(data, None if Path(data).exists() else "train", column), split)
+    source = find_text(data, None if Path(data).exists() else "train", column)
+    parts = _hold_out(source, run.cache / "text")
     settings = {
         "init_from": str(path),
         "data.path": None,
@@ -108,8 +108,8 @@ def finetune(
             device=device,
         )
     except TextRNNError:
-        if not output.exists():  # nothing was begun, so nothing is left
-            shutil.rmtree(split, ignore_errors=True)
+        if not run.recipe.exists():  # nothing was begun, so nothing is left
+            run.give_up()
         raise
     after = evaluate(trained, data=parts[1]), evaluate(trained, data=old) if old else None
     kept = (before[1], after[1]) if before[1] and after[1] else None

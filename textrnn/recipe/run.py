@@ -94,9 +94,13 @@ class RunFolder:
         """Refuse to write where something is already.
 
         Raises:
-            UsageError: the path is a file, or a folder that is not empty.
+            UsageError: the path is a file, or a folder with more in it than a cache.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.is_dir():
+            taken = any(inside != self.cache for inside in self.path.iterdir())
+        else:
+            taken = self.path.exists()
+        if taken:
             raise UsageError(
                 f"output {self.path} is not empty: choose another folder, or go on with its run "
                 "by --resume"
