@@ -233,7 +233,7 @@ def test_a_rule_that_leaves_no_token_is_named(value: float) -> None:
     def nothing(ids: Any, logits: Any) -> Any:
         return np.full_like(logits, value)
 
-    with pytest.raises(GenerationError, match="nothing.* leaves no token to choose after 3 new"):
+    with pytest.raises(GenerationError, match=r"nothing.* leaves no token to choose after 3 new"):
         apply_rules((nothing,), ids(4), logits(1, 2), 3)
 
 
@@ -247,6 +247,20 @@ def test_top_p_keeps_at_least_one_and_all_at_one() -> None:
     np.testing.assert_array_equal(TopP(1e-9)(ids(4), skewed), logits(-np.inf, -np.inf, 50))
     np.testing.assert_array_equal(TopP(1)(ids(4), skewed), skewed)
     np.testing.assert_array_equal(TopP(0.5)(ids(4), logits(3)), logits(3))
+
+
+@pytest.mark.parametrize("kind", [TopP, TypicalP])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 1.0, 30.0])
+@pytest.mark.parametrize("p", [1e-7, 0.5, 1 - 1e-4, 1 - 1e-7, 1 - 1e-15])
+def test_what_is_kept_holds_at_least_p(kind: Any, spread: float, p: float) -> None:
+    drawn = np.random.default_rng(1).normal(0, spread, (4, 3000)).astype(np.float32)
+    kept = np.isfinite(kind(p)(np.full((4, 1), BOS), drawn))
+    weights = np.exp(drawn.astype(np.float64) - drawn.max(axis=1, keepdims=True))
+    shares = (weights * kept).sum(axis=1) / weights.sum(axis=1)
+    assert (shares > p - 1e-6).all()
+    least = np.where(kept, weights, np.inf).min(axis=1) / weights.sum(axis=1)
+    if spread == 1 and kind is TopP:
+        assert (shares - least < p + 1e-6).all()  # without its last token it would hold less
 
 
 def test_min_p_of_one_keeps_the_likeliest() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from textrnn.cli._errors import set_talk
+from textrnn.errors import UnknownNameError
 
 __all__ = [
     "Device",
@@ -19,9 +21,11 @@ __all__ = [
     "Quiet",
     "Seed",
     "Threads",
+    "TrainingDevice",
     "Verbose",
     "examples",
     "new_app",
+    "with_seed_and_threads",
 ]
 
 
@@ -47,6 +51,14 @@ def _unhush(verbose: bool) -> bool:
     return verbose
 
 
+def _training_device(device: str) -> str:
+    if device not in TRAINING_DEVICES:
+        raise UnknownNameError("device", device, TRAINING_DEVICES)
+    return device
+
+
+TRAINING_DEVICES = ("auto", "cpu")
+
 Model = Annotated[
     str,
     typer.Option(
@@ -64,6 +76,15 @@ Engine = Annotated[
 ]
 Device = Annotated[
     str, typer.Option("--device", metavar="auto|cpu|cuda[:N]|mps", help="Where it runs.")
+]
+TrainingDevice = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="|".join(TRAINING_DEVICES),
+        callback=_training_device,
+        help="Where to train.",
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, metavar="N", help="CPU threads to use.")
@@ -92,3 +113,16 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write the result to a file, atomically."),
 ]
+
+
+def with_seed_and_threads(
+    overrides: Sequence[str] | None, seed: int | None, threads: int | None
+) -> list[str]:
+    """A recipe's overrides, with the two that have options of their own.
+
+    >>> with_seed_and_threads(["training.epochs=3"], 7, None)
+    ['training.epochs=3', 'training.seed=7']
+    """
+    named = {"seed": seed, "threads": threads}
+    options = [f"training.{name}={value}" for name, value in named.items() if value is not None]
+    return [*(overrides or ()), *options]

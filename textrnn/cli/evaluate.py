@@ -12,14 +12,25 @@ import typer
 
 from textrnn.cli._io import aligned, figure, json_line, open_output
 from textrnn.cli._models import SHIPPED, open_language_model, refuse_for_language_models
-from textrnn.cli._options import Json, Model, Output, Quiet, Verbose, examples, new_app
+from textrnn.cli._options import (
+    Device,
+    Engine,
+    Json,
+    Model,
+    Output,
+    Quiet,
+    Threads,
+    Verbose,
+    examples,
+    new_app,
+)
 from textrnn.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from textrnn.metrics import Comparison
     from textrnn.models import LanguageModel
 
-__all__ = ["Data", "app", "comparison_line", "evaluate_models"]
+__all__ = ["Data", "Place", "app", "comparison_line", "evaluate_models"]
 
 app = new_app()
 
@@ -56,6 +67,9 @@ def evaluate(
     ] = None,
     model: Model = SHIPPED,
     output: Output = None,
+    engine: Engine = "auto",
+    device: Device = "auto",
+    threads: Threads = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -70,7 +84,8 @@ def evaluate(
     if compare == model:
         raise UsageError(f"--compare {compare} is the model itself: name another one")
     names = [model] if compare is None else [model, compare]
-    evaluate_models(names, Data(data, split, column), output, as_json=json)
+    place = Place(engine, device, threads)
+    evaluate_models(names, Data(data, split, column), place, output, as_json=json)
 
 
 @dataclass(frozen=True)
@@ -82,12 +97,23 @@ class Data:
     column: str
 
 
-def evaluate_models(names: list[str], data: Data, output: Path | None, *, as_json: bool) -> None:
+@dataclass(frozen=True)
+class Place:
+    """What runs the models, and where."""
+
+    engine: str
+    device: str
+    threads: int | None
+
+
+def evaluate_models(
+    names: list[str], data: Data, place: Place, output: Path | None, *, as_json: bool
+) -> None:
     """Write the scores of one model, or of two with a comparison."""
     from textrnn import recipe as recipes
 
-    scores = {name: recipes.evaluate(name, **vars(data)) for name in names}
-    comparison = _compared(names, data) if len(names) == 2 else None
+    scores = {name: recipes.evaluate(name, **vars(data), **vars(place)) for name in names}
+    comparison = _compared(names, data, place) if len(names) == 2 else None
     with open_output(output) as out:
         if as_json:
             for name, figures in scores.items():
@@ -104,7 +130,7 @@ def evaluate_models(names: list[str], data: Data, output: Path | None, *, as_jso
             out.write(comparison_line(comparison) + "\n")
 
 
-def _compared(names: list[str], data: Data) -> Comparison:
+def _compared(names: list[str], data: Data, place: Place) -> Comparison:
     """Bits per byte of two models over the same lines.
 
     Raises:
@@ -117,12 +143,8 @@ def _compared(names: list[str], data: Data) -> Comparison:
     lines = [line for document in source.documents("line") for line in document if line.strip()]
     if not lines:
         raise DataError(f"{data.data} has no line with text: there is nothing to compare on")
-    first, second = (list(_bits(_open(name), lines)) for name in names)
+    first, second = (list(_bits(open_language_model(name, **vars(place)), lines)) for name in names)
     return paired_bootstrap(first, second, [len(line.encode()) for line in lines])
-
-
-def _open(name: str) -> LanguageModel:
-    return open_language_model(name, engine="auto", device="auto", threads=None)
 
 
 def _bits(model: LanguageModel, lines: list[str]) -> Iterator[float]:

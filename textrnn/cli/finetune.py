@@ -12,7 +12,17 @@ import typer
 
 from textrnn.cli._errors import say
 from textrnn.cli._io import aligned, figure, json_line, open_output
-from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
+from textrnn.cli._options import (
+    Json,
+    Quiet,
+    Seed,
+    Threads,
+    TrainingDevice,
+    Verbose,
+    examples,
+    new_app,
+    with_seed_and_threads,
+)
 
 if TYPE_CHECKING:
     from textrnn.recipe import FinetuneReport
@@ -58,6 +68,9 @@ def finetune(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")
     ] = False,
+    threads: Threads = None,
+    seed: Seed = None,
+    device: TrainingDevice = "auto",
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -67,8 +80,9 @@ def finetune(
     A tenth of the text is held out. Prints the model folder and the scores before and after, on
     what was held out and on the text that the model was validated on before.
     """
-    tuning = Tuning(model, data, output, minutes, epochs, column, resume)
-    run_finetuning(tuning, overrides or (), as_json=json, quiet=quiet)
+    tuning = Tuning(model, data, output, minutes, epochs, column, resume, device)
+    settings = with_seed_and_threads(overrides, seed, threads)
+    run_finetuning(tuning, settings, as_json=json, quiet=quiet)
 
 
 @dataclass(frozen=True)
@@ -82,6 +96,7 @@ class Tuning:
     epochs: float | None
     column: str
     resume: bool
+    device: str
 
 
 def run_finetuning(tuning: Tuning, overrides: Sequence[str], *, as_json: bool, quiet: bool) -> None:

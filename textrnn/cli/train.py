@@ -12,8 +12,18 @@ import typer
 
 from textrnn.cli._errors import say
 from textrnn.cli._io import aligned, figure, json_line, open_output
-from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
-from textrnn.errors import UnknownNameError, UsageError
+from textrnn.cli._options import (
+    Json,
+    Quiet,
+    Seed,
+    Threads,
+    TrainingDevice,
+    Verbose,
+    examples,
+    new_app,
+    with_seed_and_threads,
+)
+from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from textrnn.recipe import DryRun
@@ -21,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Run", "app", "estimate_lines", "print_dry_run", "run_recipe"]
 
 app = new_app()
-
-DEVICES = ("auto", "cpu")
 
 
 @app.command(
@@ -54,15 +62,9 @@ def train(
         bool,
         typer.Option("--dry-run", help="Build everything, do one step, estimate; leave no file."),
     ] = False,
-    threads: Annotated[
-        int | None, typer.Option("--threads", min=1, metavar="N", help="CPU threads to use.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, metavar="N", help="Sets training.seed.")
-    ] = None,
-    device: Annotated[
-        str, typer.Option("--device", metavar="|".join(DEVICES), help="Where to train.")
-    ] = "auto",
+    threads: Threads = None,
+    seed: Seed = None,
+    device: TrainingDevice = "auto",
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -71,11 +73,7 @@ def train(
 
     Ctrl-C keeps a checkpoint to go on from with --resume. Prints the model folder.
     """
-    if device not in DEVICES:
-        raise UnknownNameError("device", device, DEVICES)
-    settings = list(overrides or [])
-    settings += [f"training.seed={seed}"] if seed is not None else []
-    settings += [f"training.threads={threads}"] if threads is not None else []
+    settings = with_seed_and_threads(overrides, seed, threads)
     if dry:
         if resume:
             raise UsageError("--resume does not apply to --dry-run: leave one of them out")

@@ -246,8 +246,9 @@ class TrainingSettings(Settings):
 
 
 class CardSettings(Settings):
-    """What the model card says of the model beyond what the run itself knows."""
+    """What the card says beyond what the run knows; ``name``: None for the output folder's."""
 
+    name: str | None = None
     summary: str = ""
     data: str = ""
     licence: str = ""

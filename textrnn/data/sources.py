@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,7 +179,7 @@ def _read_lines(path: Path) -> Iterator[str]:
             f"{path} is not UTF-8: byte {offset + error.start} cannot be decoded; convert the file "
             "first (for example: iconv -f latin1 -t utf-8)"
         ) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"cannot read {path}: {error}") from error
 
 
@@ -187,11 +188,14 @@ def _read_table(path: Path, kind: str, column: str) -> Iterator[str]:
 
     options: dict[str, Any] = {}
     if kind == "csv":
-        options = {"keep_default_na": False, "dtype": str}
+        options = {"keep_default_na": False, "converters": {column: str}}
         if _ending(path) == ".tsv":
             options |= {"sep": "\t", "quoting": 3}
-    rows = load_dataset(kind, data_files=str(path), split="train", streaming=True, **options)
-    yield from _column(rows, column, str(path))
+    try:
+        rows = load_dataset(kind, data_files=str(path), split="train", streaming=True, **options)
+        yield from _column(rows, column, str(path))
+    except (OSError, ValueError) as error:  # pandas and pyarrow raise kinds of ValueError
+        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def _column(rows: Iterable[Any], column: str, where: str) -> Iterator[str]:

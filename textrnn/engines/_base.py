@@ -68,7 +68,7 @@ class Engine(Protocol):
         ...
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
-        """The state as named arrays, to be saved."""
+        """The state as named arrays, each (B, ...), to be saved."""
         ...
 
     def state_from_arrays(self, arrays: dict[str, NDArray[Any]]) -> State:

@@ -27,7 +27,7 @@ from textrnn.generation.loop import (
     generate_tokens,
     pad_right,
 )
-from textrnn.generation.options import GenerationOptions
+from textrnn.generation.options import GenerationOptions, TextOptions
 from textrnn.generation.settings import GenerationSettings
 from textrnn.generation.text import Writer, find_stop
 
@@ -44,6 +44,7 @@ __all__ = [
     "Row",
     "Scoring",
     "Step",
+    "TextOptions",
     "Token",
     "Writer",
     "beam_search",

@@ -12,6 +12,9 @@ from textrnn.generation.rules import Ids, Logits
 __all__ = ["RandomStream", "draw", "fresh_seed", "log_probs_of", "log_total"]
 
 
+_BLOCK = 64  # weights summed at a time: fewer steps that wait for the one before
+
+
 def fresh_seed() -> int:
     """A seed that nobody chose, short enough to be written down."""
     return secrets.randbits(32)
@@ -50,11 +53,16 @@ def draw(logits: Logits, uniform: float) -> int:
     >>> draw(np.log(np.array([0.5, 0.25, 0.25], np.float32)), 0.6)
     1
     """
-    allowed = np.flatnonzero(logits > -np.inf)
-    weights = np.exp(logits[allowed] - logits.max(), dtype=np.float64)
-    held = weights.cumsum()
-    place = np.searchsorted(held, uniform * held[-1], side="right")
-    return int(allowed[min(place, allowed.size - 1)])
+    weights = np.exp(logits - logits.max())
+    sums = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK)).cumsum(dtype=np.float64)
+    wanted = min(uniform * sums[-1], np.nextafter(sums[-1], 0.0))
+    block = int(sums.searchsorted(wanted, side="right"))
+    begin = block * _BLOCK
+    before = sums[block - 1] if block else 0.0
+    held = before + weights[begin : begin + _BLOCK].cumsum(dtype=np.float64)
+    # Sums are rounded in different ways, so the place may lie past the last token of some weight.
+    place = min(int(held.searchsorted(wanted, side="right")), int(held.argmax()))
+    return begin + place
 
 
 def log_total(logits: Logits) -> NDArray[np.float64]:

@@ -7,11 +7,11 @@ from typing import TypedDict
 
 from textrnn.generation.rules import Rule
 
-__all__ = ["GenerationOptions"]
+__all__ = ["GenerationOptions", "TextOptions"]
 
 
-class GenerationOptions(TypedDict, total=False):
-    """The keyword arguments of ``generate``: the fields of :class:`GenerationSettings`."""
+class TextOptions(TypedDict, total=False):
+    """Those that give one text a prompt."""
 
     max_new_tokens: int | None
     min_new_tokens: int | None
@@ -27,8 +27,13 @@ class GenerationOptions(TypedDict, total=False):
     ban: str | Sequence[str | Sequence[int]] | None
     logit_bias: Mapping[int, float] | Sequence[tuple[int, float]] | None
     stop: str | Sequence[str] | None
-    num_samples: int | None
     beam_size: int | None
     length_penalty: float | None
     rules: Sequence[Rule] | None
     seed: int | None
+
+
+class GenerationOptions(TextOptions, total=False):
+    """All: the fields of :class:`GenerationSettings`, written more freely."""
+
+    num_samples: int | None

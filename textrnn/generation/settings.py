@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from textrnn.errors import UnknownNameError, UsageError
 from textrnn.generation.draw import fresh_seed
-from textrnn.generation.options import GenerationOptions
+from textrnn.generation.options import GenerationOptions, TextOptions
 from textrnn.generation.rules import FAMILY, ORDER, Rule
 from textrnn.generation.rules._base import check_number, check_whole
 from textrnn.generation.rules.ban import Ban
@@ -94,7 +94,7 @@ class GenerationSettings:
     seed: int | None = None
 
     @classmethod
-    def of(cls, options: GenerationOptions) -> GenerationSettings:
+    def of(cls, options: GenerationOptions | TextOptions) -> GenerationSettings:
         """Settings from keyword arguments, which may be written more freely.
 
         One text may stand for several, a mapping for pairs, a list for a tuple.

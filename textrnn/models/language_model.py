@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Unpack, overload
@@ -11,7 +12,7 @@ import numpy as np
 
 from textrnn.engines import Engine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
-from textrnn.generation import GenerationOptions, GenerationSettings, pad_right
+from textrnn.generation import GenerationOptions, GenerationSettings, TextOptions, pad_right
 from textrnn.models.results import Generation, Score, TokenScore
 from textrnn.models.session import Session
 from textrnn.models.writing import begin, sample, search, write_tokens
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LanguageModel"]
 
+_PARTS = (r"\s?\S+", r"\s?\w+|\s?[^\w\s]", ".")  # words, words without marks, characters
 _ROWS = 64  # texts generated at once
 _SCORED_AT_ONCE = 32_768  # tokens, padding included
 
@@ -75,6 +77,9 @@ class LanguageModel:
         return cls(folder, opened, folder.tokenizer())
 
     @overload
+    def generate(self, prompt: str = "", **options: Unpack[TextOptions]) -> Generation: ...
+
+    @overload
     def generate(
         self,
         prompt: str = "",
@@ -125,7 +130,7 @@ class LanguageModel:
         self,
         prompt: str = "",
         settings: GenerationSettings | None = None,
-        **options: Unpack[GenerationOptions],
+        **options: Unpack[TextOptions],
     ) -> Iterator[str]:
         """Go on from a prompt and yield the text as it comes, at constant memory.
 
@@ -181,16 +186,10 @@ class LanguageModel:
         The model reads UNK in their place. They are words where the tokenizer takes words whole,
         else characters.
         """
-        unknown: dict[str, None] = {}
-        for word in text.split() if UNK in self.tokenizer.encode(text) else ():
-            ids = self.tokenizer.encode(word)
-            if UNK in ids:
-                characters = [c for c in word if self.tokenizer.encode(c) == [UNK]]
-                unknown |= dict.fromkeys([word] if len(ids) == 1 else characters)
-        return list(unknown)
+        return list(dict.fromkeys(_unknown(self.tokenizer, text, _PARTS)))
 
     def resolve_settings(
-        self, settings: GenerationSettings | None, options: GenerationOptions
+        self, settings: GenerationSettings | None, options: GenerationOptions | TextOptions
     ) -> GenerationSettings:
         """Settings or options, filled in as :meth:`generate` does.
 
@@ -201,6 +200,19 @@ class LanguageModel:
             name = next(iter(options))
             raise UsageError(f"{name} stands beside settings: give all options in one of them")
         return (settings or GenerationSettings.of(options)).resolve(self.folder.generation)
+
+
+def _unknown(tokenizer: Tokenizer, text: str, parts: Sequence[str]) -> Iterator[str]:
+    """Parts of a text that are one UNK, looked for in smaller and smaller parts."""
+    for part in re.findall(parts[0], text, re.DOTALL):
+        ids = tokenizer.encode(part)
+        if UNK in ids:
+            body = part.lstrip()
+            before = tokenizer.encode(part[: len(part) - len(body)])
+            if len(parts) == 1 or ids[len(before) :] == [UNK]:
+                yield body or part
+            else:
+                yield from _unknown(tokenizer, part, parts[1:])
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -12,10 +12,10 @@ import numpy as np
 from textrnn.errors import GenerationError
 from textrnn.generation import (
     HISTORY,
-    GenerationOptions,
     GenerationSettings,
     RandomStream,
     Row,
+    TextOptions,
     Token,
     Writer,
     fresh_seed,
@@ -87,7 +87,7 @@ class Session:
         return Session(self._model, self._now())
 
     def generate(
-        self, settings: GenerationSettings | None = None, **options: Unpack[GenerationOptions]
+        self, settings: GenerationSettings | None = None, **options: Unpack[TextOptions]
     ) -> Generation:
         """Go on; see :meth:`LanguageModel.generate` for the options.
 
@@ -105,7 +105,7 @@ class Session:
         return draft.done(self._prompt, 0, wanted)
 
     def stream(
-        self, settings: GenerationSettings | None = None, **options: Unpack[GenerationOptions]
+        self, settings: GenerationSettings | None = None, **options: Unpack[TextOptions]
     ) -> Iterator[str]:
         """Go on and yield the text as it comes; where the caller stops, the session stands.
 
@@ -119,7 +119,7 @@ class Session:
         return filter(None, texts)
 
     def _settle(
-        self, settings: GenerationSettings | None, options: GenerationOptions
+        self, settings: GenerationSettings | None, options: TextOptions
     ) -> tuple[GenerationSettings, RandomStream]:
         """Resolved settings, and the random stream: the session's own where no seed is given."""
         given = settings.seed if settings else options.get("seed")

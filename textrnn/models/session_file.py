@@ -22,6 +22,7 @@ from textrnn.generation import HISTORY
 __all__ = ["Snapshot", "read_session", "write_session"]
 
 FORMAT_VERSION = 1
+_KEY = "textrnn_session"
 _PREFIX = "state."
 
 
@@ -70,7 +71,7 @@ def write_session(
     }
     fields |= {"engine": engine.name, "parameters_sha256": parameters_sha256}
     text = json.dumps({"format_version": FORMAT_VERSION, **fields}, sort_keys=True)
-    data = save(arrays, {"textrnn_session": text, "sha256": _digest(arrays, text)})
+    data = save(arrays, {_KEY: f"{_digest(arrays, text)} {text}"})
     _write_whole(Path(path), data)
 
 
@@ -89,8 +90,8 @@ def read_session(path: str | PathLike[str], engine: Engine, parameters_sha256: s
     except (OSError, SafetensorError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise GenerationError(f"{path} cannot be read as a saved session: {reason}") from error
-    text = metadata.get("textrnn_session", "")
-    if metadata.get("sha256") != _digest(arrays, text):
+    digest, _, text = metadata.get(_KEY, "").partition(" ")
+    if digest != _digest(arrays, text):
         raise GenerationError(
             f"{path} is damaged, or no saved session: its digest is not that of its content"
         )
@@ -128,6 +129,10 @@ def _snapshot(
     state = {
         name.removeprefix(_PREFIX): a for name, a in arrays.items() if name.startswith(_PREFIX)
     }
+    if state and len(ids["pending"]) != 1:
+        raise ValueError(f"{len(ids['pending'])} tokens are pending beside a state")
+    if any(array.shape[:1] != (1,) for array in state.values()):
+        raise ValueError("the state is not that of one text")
     return Snapshot(
         pending=ids["pending"],
         recent=ids["recent"][-HISTORY:],

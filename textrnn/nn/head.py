@@ -182,7 +182,7 @@ class AdaptiveHead(nn.Module):
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., H) to log-probabilities (..., V), which are logits too."""
         flat = self.softmax.log_prob(hidden.reshape(-1, hidden.shape[-1]).float())
-        return flat.view(*hidden.shape[:-1], -1)
+        return flat.view(*hidden.shape[:-1], self.vocab_size)
 
     log_probs = logits
 

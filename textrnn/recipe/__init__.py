@@ -1,12 +1,13 @@
 """Recipes: from a YAML file to a trained model folder, and back to scores.
 
-catalogue    which there are, read and checked
-assembly     tokenizer, corpora, network
-run          training, and what it leaves
-card         the model card
-estimate     the dry run
-finetuning   one command for one's own text
-evaluation   scores of a model folder
+catalogue      which there are, read and checked
+assembly       tokenizer, corpora, network
+run            training, and what it leaves
+card           the model card
+estimate       the dry run
+learning_rate  the range test
+finetuning     one command for one's own text
+evaluation     scores of a model folder
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from textrnn.recipe.catalogue import load_recipe, recipe_names, recipe_path, rec
 from textrnn.recipe.estimate import DryRun, dry_run
 from textrnn.recipe.evaluation import evaluate
 from textrnn.recipe.finetuning import FinetuneReport, finetune
+from textrnn.recipe.learning_rate import find_learning_rate
 from textrnn.recipe.run import RunFolder, train
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "RunFolder",
     "dry_run",
     "evaluate",
+    "find_learning_rate",
     "finetune",
     "load_recipe",
     "recipe_names",

@@ -6,16 +6,30 @@ import tempfile
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from textrnn.config import DataSettings
-from textrnn.data import LocalText, TextSource, open_source, prepare_corpus
+from textrnn.data import (
+    IGNORE,
+    Corpus,
+    LocalText,
+    TextSource,
+    TokenStreams,
+    open_source,
+    prepare_corpus,
+)
+from textrnn.engines import Engine, open_engine
 from textrnn.errors import UsageError
+from textrnn.metrics import TextScore, bits_of
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
-from textrnn.tasks import Scores, network_from_folder
-from textrnn.tasks.language_modeling import evaluate_corpus
+from textrnn.tasks import Scores
+from textrnn.tasks.language_modeling import scores_of
 
 __all__ = ["evaluate", "find_text", "trained_documents"]
 
 ROWS = 32
+AT_ONCE = 128
+"""Tokens of every stream that are read at once."""
 
 
 def evaluate(
@@ -24,16 +38,23 @@ def evaluate(
     data: str | Path,
     split: str | None = None,
     column: str = "text",
-    rows: int = ROWS,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int | None = None,
 ) -> Scores:
-    """A language model's scores on a text, in float32, state carried along.
+    """A language model's scores on a text, the state carried along it.
+
+    The text is cut into 32 streams that are read side by side, each from the start of a text;
+    every token but the first is predicted once.
 
     Args:
         model: a shipped name, a folder or a hub id.
         data: a file, a folder of files, or a hub id.
         split: of a hub set; or a file's name in the folder.
         column: the text's column where the data is a table.
-        rows: streams that the text is cut into, read side by side.
+        engine: what runs the model, or ``"auto"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        threads: processor threads; None leaves it to the engine.
 
     Returns:
         ``loss``, ``perplexity``, ``word_perplexity``, ``bits_per_byte``, ``tokens``, ``words``,
@@ -45,12 +66,30 @@ def evaluate(
     """
     folder = open_model_folder(find_model(model), task="language_modeling")
     source = find_text(data, split, column)
-    network: Any = network_from_folder(folder)
+    opened = open_engine(folder, engine=engine, device=device, threads=threads)
     with tempfile.TemporaryDirectory(prefix="textrnn-evaluate-") as cache:
         corpus = prepare_corpus(
             source, folder.tokenizer(), Path(cache), documents=trained_documents(folder)
         )
-        return evaluate_corpus(network, corpus, rows)
+        return score_corpus(opened, corpus)
+
+
+def score_corpus(engine: Engine, corpus: Corpus, rows: int = ROWS) -> Scores:
+    """The scores of an engine on a corpus; see :func:`evaluate`."""
+    streams = TokenStreams(corpus.ids(), min(rows, corpus.tokens - 1), AT_ONCE, whole=True)
+    running = np.arange(streams.rows)
+    state, bits = None, 0.0
+    for index in range(len(streams)):
+        window = streams.window(index)
+        targets = window.targets.numpy()
+        lengths = (targets != IGNORE).sum(1)
+        on = np.flatnonzero(lengths[running])
+        if len(on) < len(running):
+            state, running = None if state is None else engine.reorder(state, on), running[on]
+        ids = np.concatenate([window.ids.numpy()[:, :1], targets.clip(0)], 1)[running]
+        log_probs, state = engine.score(ids, lengths[running] + 1, state)
+        bits += bits_of(log_probs)
+    return scores_of(TextScore(bits, corpus.tokens - 1, corpus.words, corpus.bytes))
 
 
 def find_text(data: str | Path, split: str | None, column: str) -> TextSource:

@@ -48,6 +48,7 @@ def finetune(
     column: str = "text",
     overrides: Sequence[str] | Mapping[str, Any] = (),
     resume: bool = False,
+    device: str = "auto",
     on_event: Callable[[Event], None] | None = None,
 ) -> FinetuneReport:
     """Go on training a language model on a text: the recipe ``lm_finetune``, with a tenth held out.
@@ -61,6 +62,7 @@ def finetune(
         column: the text's column in a table.
         overrides: of the recipe ``lm_finetune``.
         resume: go on from the last checkpoint.
+        device: ``"auto"`` or ``"cpu"``.
         on_event: called with each event.
 
     Raises:
@@ -92,7 +94,12 @@ def finetune(
         say(Notice("the model's own validation text is not at hand: forgetting is not measured"))
     before = evaluate(path, data=parts[1]), evaluate(path, data=old) if old else None
     trained = train(
-        "lm_finetune", output=output, overrides=settings, resume=resume, on_event=on_event
+        "lm_finetune",
+        output=output,
+        overrides=settings,
+        resume=resume,
+        on_event=on_event,
+        device=device,
     )
     after = evaluate(trained, data=parts[1]), evaluate(trained, data=old) if old else None
     kept = (before[1], after[1]) if before[1] and after[1] else None

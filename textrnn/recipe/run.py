@@ -12,7 +12,8 @@ cache/            the text as ids; may be deleted
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from textrnn.tasks import Scores, state_tensors
 from textrnn.tasks.language_modeling import evaluate_corpus
 from textrnn.training import Event, Finished, Notice, Trainer, make_accelerator
 from textrnn.training.checkpoint import latest_checkpoint
-from textrnn.training.report import MetricsLog, draw_loss_curve
+from textrnn.training.report import MetricsLog, draw_loss_curve, thinned_metrics
 
 __all__ = ["RunFolder", "train", "train_events"]
 
@@ -180,8 +181,7 @@ def _command(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any]) -
         if isinstance(overrides, Mapping)
         else list(overrides)
     )
-    quoted = [f"'{pair}'" if " " in pair else pair for pair in pairs]
-    return " ".join(["textrnn train", str(recipe), *quoted])
+    return " ".join(["textrnn train", *map(shlex.quote, [str(recipe), *pairs])])
 
 
 def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) -> Iterator[Event]:
@@ -212,20 +212,14 @@ def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) 
     }
     extra: dict[str, bytes | Path] = {
         "training/recipe.yaml": folder.recipe,
-        "training/metrics.jsonl": folder.metrics,
+        "training/metrics.jsonl": thinned_metrics(folder.metrics),
         "training/versions.json": json.dumps(versions(), indent=1).encode(),
         "training/scores.json": json.dumps(scores, indent=1).encode(),
     }
     tensors = {name: value.float().cpu().numpy() for name, value in state_tensors(network).items()}
-    card = model_card(folder.path.name, assembly, scores, command, seconds)
+    card = model_card(recipe.card.name or folder.path.name, assembly, scores, command, seconds)
     contents = FolderContents(
         config=config, tensors=tensors, tokenizer=assembly.tokenizer, card=card, extra=extra
     )
     write_model_folder(folder.model, contents)
     yield Notice(f"model folder written: {folder.model} ({reached})")
-
-
-def consume(events: Iterable[Event]) -> None:
-    """Run a generator of events to its end."""
-    for _ in events:
-        pass

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from textrnn.errors import ModelFolderError
+from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import ModelFolder
 from textrnn.nn.encoder import State
 
@@ -113,9 +113,12 @@ def network_from_folder(folder: ModelFolder) -> nn.Module:
     """
     from textrnn import tasks
 
-    task = tasks.FAMILY.get(folder.task)
-    with torch.device("meta"):
-        network = task.build_network(folder.network, folder.vocab_size)
+    try:
+        task = tasks.FAMILY.get(folder.task)
+        with torch.device("meta"):
+            network = task.build_network(folder.network, folder.vocab_size)
+    except UsageError as error:  # a cell, a size: here it is the folder that asks for it
+        raise ModelFolderError(f"{folder.path}: {error}") from error
     wanted = {name: tuple(value.shape) for name, value in state_tensors(network).items()}
     found = {name: tuple(shape) for name, shape in folder.tensor_shapes().items()}
     for name in sorted(wanted.keys() | found.keys()):
@@ -148,7 +151,6 @@ def network_section(settings: Mapping[str, Any], parts: Mapping[str, Any]) -> di
         ModelFolderError: a part is missing, unknown, or has a wrong value.
     """
     from textrnn.config import validate
-    from textrnn.errors import UsageError
 
     if set(settings) != set(parts):
         raise ModelFolderError(

@@ -240,9 +240,18 @@ def evaluate_corpus(
             total += loss.total.item()
     finally:
         network.train(training)
-    score = TextScore(total / math.log(2.0), corpus.tokens - 1, corpus.words, corpus.bytes)
+    bits = total / math.log(2.0)
+    return scores_of(TextScore(bits, corpus.tokens - 1, corpus.words, corpus.bytes))
+
+
+def scores_of(score: TextScore) -> Scores:
+    """A text's score as named figures, ``loss`` in nats a token.
+
+    >>> scores_of(TextScore(bits=12.0, tokens=4, words=2, bytes=8))["perplexity"]
+    8.0
+    """
     return {
-        "loss": total / score.tokens,
+        "loss": score.bits * math.log(2.0) / score.tokens,
         "perplexity": score.perplexity,
         "word_perplexity": score.perplexity_per_word,
         "bits_per_byte": score.bits_per_byte,

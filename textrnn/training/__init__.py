@@ -12,6 +12,7 @@ from textrnn.training.events import (
     StepDone,
 )
 from textrnn.training.loop import Trainer, make_accelerator
+from textrnn.training.range_test import RangeTest, learning_rate_range_test
 
 __all__ = [
     "CheckpointSaved",
@@ -19,8 +20,10 @@ __all__ = [
     "Event",
     "Finished",
     "Notice",
+    "RangeTest",
     "Started",
     "StepDone",
     "Trainer",
+    "learning_rate_range_test",
     "make_accelerator",
 ]

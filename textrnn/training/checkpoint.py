@@ -131,6 +131,22 @@ def load_run(run: Trainer, checkpoint: Checkpoint) -> None:
     Raises:
         TrainingError: a file is damaged, or was written by another number of processes.
     """
+    ranks = len(list(checkpoint.path.glob("rank-*.safetensors")))
+    if ranks != run.accelerator.num_processes:
+        raise TrainingError(
+            f"checkpoint {checkpoint.path} was written by {ranks} processes, these are "
+            f"{run.accelerator.num_processes}: start as many"
+        )
+    try:
+        _restore_run(run, checkpoint)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:  # something is not there
+        raise TrainingError(
+            f"checkpoint {checkpoint.path} is damaged ({' '.join(repr(error).split())}): delete it "
+            "to start anew"
+        ) from error
+
+
+def _restore_run(run: Trainer, checkpoint: Checkpoint) -> None:
     saved = checkpoint.progress()
     updates = saved.pop("average_updates")
     run.progress = Progress(**saved | {"criteria": tuple(saved["criteria"])})
@@ -146,12 +162,6 @@ def load_run(run: Trainer, checkpoint: Checkpoint) -> None:
         run.average.updates = updates
         for index, value in enumerate(run.average.values):
             value.copy_(averaged[str(index)])
-    ranks = len(list(checkpoint.path.glob("rank-*.safetensors")))
-    if ranks != run.accelerator.num_processes:
-        raise TrainingError(
-            f"checkpoint {checkpoint.path} was written by {ranks} processes, these are "
-            f"{run.accelerator.num_processes}: start as many"
-        )
     run.state = _read_rank(checkpoint, run.accelerator.process_index, run.accelerator.device)
 
 

@@ -122,6 +122,8 @@ class Trainer:
                     saved_at = time.monotonic()
                 if interruption.came:
                     raise KeyboardInterrupt
+            if self.checkpoints:
+                yield CheckpointSaved(progress.step, save_run(self, self.checkpoints))
             yield from self._finish(reason)
 
     def _next_group(self) -> list[Batch]:
@@ -139,7 +141,7 @@ class Trainer:
         """One optimiser step over a group of batches, its loss a mean over all their tokens.
 
         Raises:
-            DivergedError: the loss is NaN or infinite; the weights are as before.
+            DivergedError: the loss or its gradient is NaN or infinite; the weights are as before.
         """
         settings, progress, accelerator = self.settings, self.progress, self.accelerator
         started = time.monotonic()
@@ -163,9 +165,11 @@ class Trainer:
             total += loss.total.item()
         value = self._sum(total) / tokens
         if not math.isfinite(value):
-            raise DivergedError(self._diverged())
+            raise self._diverged("loss")
         limit = math.inf if settings.clip_norm is None else settings.clip_norm
-        norm = nn.utils.clip_grad_norm_(self.parameters, limit)
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, limit))
+        if not math.isfinite(norm):
+            raise self._diverged("gradient")
         self.optimizer.step()
         if self.average is not None:
             self.average.update()
@@ -179,19 +183,25 @@ class Trainer:
             epoch=progress.epochs(self._epoch_batches),
             loss=value,
             learning_rate=rate,
-            gradient_norm=float(norm),
+            gradient_norm=norm,
             tokens=progress.tokens,
             seconds=progress.seconds,
             tokens_per_second=tokens / taken,
             seconds_left=progress.seconds * (1.0 - done) / done,
         )
 
-    def _diverged(self) -> str:
+    def _diverged(self, what: str) -> DivergedError:
+        """The error; where no checkpoint exists yet, the weights from before the step are kept."""
         kept = latest_checkpoint(self.checkpoints) if self.checkpoints else None
-        where = f"the last good weights are in {kept.path}" if kept else "no checkpoint exists yet"
-        return (
-            f"the training loss became NaN or infinite at step {self.progress.step + 1}; {where}; "
-            "try a lower learning_rate, a smaller clip_norm or precision: float32"
+        path = kept.path if kept else None
+        finite = all(bool(parameter.isfinite().all()) for parameter in self.parameters)
+        if self.checkpoints and path is None and finite:
+            self.state = None
+            path = save_run(self, self.checkpoints)
+        where = f"the last good weights are in {path}" if path else "no good weights are left"
+        return DivergedError(
+            f"the training {what} became NaN or infinite at step {self.progress.step + 1}; "
+            f"{where}; try a lower learning_rate, a smaller clip_norm or precision: float32"
         )
 
     def _agree(self, here: bool) -> bool:
@@ -234,15 +244,16 @@ class Trainer:
                 self.best = _copies(dict(self.network.named_parameters()))
         progress.evaluated_at = progress.step
         progress.evaluations_since_best = 0 if best else progress.evaluations_since_best + 1
+        progress.stalled = 0 if best else progress.stalled + 1
         progress.criteria = (*progress.criteria, criterion)
         epochs = progress.epochs(self._epoch_batches)
         yield Evaluated(progress.step, epochs, progress.seconds, scores, best)
         plateau = settings.schedule.kind == "plateau"
-        if plateau and progress.evaluations_since_best > settings.schedule.patience:
-            progress.plateaus, progress.evaluations_since_best = progress.plateaus + 1, 0
+        if plateau and progress.stalled > settings.schedule.patience:
+            progress.plateaus, progress.stalled = progress.plateaus + 1, 0
             factor = settings.schedule.factor
             yield Notice(f"no improvement: the learning rate is multiplied by {factor:g}")
-        earlier = progress.criteria[: -settings.optimizer.patience]
+        earlier = progress.criteria[: -settings.optimizer.patience - 1]
         waiting = settings.optimizer.kind == "nt_asgd" and self.average is None
         if waiting and earlier and criterion > min(earlier):
             self.average = WeightAverage(self.parameters, None)

@@ -25,7 +25,9 @@ class Progress:
         seconds: of training, evaluation left out.
         best: the lowest validation criterion.
         evaluated_at: the step of the last evaluation.
-        evaluations_since_best: since the best one, for early stopping and the plateau schedule.
+        evaluations_since_best: since the best one, for early stopping.
+        stalled: evaluations since the best one or the last lowering of the rate, for the plateau
+            schedule.
         plateaus: how often the plateau schedule lowered the rate.
         criteria: of all evaluations, for NT-ASGD's trigger.
     """
@@ -38,6 +40,7 @@ class Progress:
     best: float | None = None
     evaluated_at: int = -1
     evaluations_since_best: int = 0
+    stalled: int = 0
     plateaus: int = 0
     criteria: tuple[float, ...] = ()
 

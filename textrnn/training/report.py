@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from textrnn.errors import MissingExtraError
 from textrnn.training.events import Evaluated, Event, Finished, StepDone
 
-__all__ = ["MetricsLog", "draw_loss_curve"]
+__all__ = ["MetricsLog", "draw_loss_curve", "read_metrics", "thinned_metrics"]
 
 
 class MetricsLog:
@@ -73,6 +73,14 @@ def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
             return
 
 
+def thinned_metrics(path: Path, steps: int = 1000) -> bytes:
+    """A metrics file with all evaluations and at most so many of its steps, evenly spaced."""
+    lines = list(read_metrics(path))
+    every = -(-sum("loss" in line for line in lines) // steps) or 1
+    kept = [line for line in lines if "loss" not in line or line["step"] % every == 0]
+    return "".join(json.dumps(line) + "\n" for line in kept).encode()
+
+
 def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
     """Training and validation loss over steps, as a PNG.
 
@@ -95,7 +103,7 @@ def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
         alpha=0.35,
         color="C0",
     )
-    smooth = list(_smoothed([line["loss"] for line in steps]))
+    smooth = list(smoothed([line["loss"] for line in steps]))
     axes.plot([line["step"] for line in steps], smooth, color="C0", label="training")
     if scored:
         losses = [line["valid"]["loss"] for line in scored]
@@ -108,8 +116,12 @@ def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
     figure.savefig(picture, dpi=120)
 
 
-def _smoothed(values: list[float], decay: float = 0.98) -> Iterator[float]:
-    """An exponential moving average without the bias of its start."""
+def smoothed(values: Iterable[float], decay: float = 0.98) -> Iterator[float]:
+    """An exponential moving average without the bias of its start.
+
+    >>> list(smoothed([4.0, 4.0]))
+    [4.0, 4.0]
+    """
     mean, weight = 0.0, 0.0
     for value in values:
         mean, weight = decay * mean + (1 - decay) * value, decay * weight + (1 - decay)

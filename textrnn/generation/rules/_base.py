@@ -92,7 +92,7 @@ def keep_nearest(logits: Logits, distances: Logits, weights: Logits, p: float) -
 
     Args:
         logits: (B, V).
-        distances: (B, V), the smaller the better; of a token with probability q at most -log q.
+        distances: (B, V), the smaller the better; each at most the token's surprisal or log V.
         weights: (B, V), the probabilities, up to a factor.
         p: below 1.
     """
@@ -108,11 +108,17 @@ def _edge(distances: Logits, weights: Logits, p: float) -> float:
     near, far = -1.0, math.log(len(weights) / (1 - p)) + 0.01
     for _ in range(6):  # halving costs less than sorting what it leaves out
         middle = (near + far) / 2
-        if weights @ (distances <= middle) < wanted:
+        inside = distances <= middle
+        if weights @ inside < wanted:
             near = middle
-        else:
-            far = middle
+            continue
+        far = middle
+        if 4 * np.count_nonzero(inside) < len(inside):
+            places = np.flatnonzero(inside)
+            distances, weights = distances[places], weights[places]
     between = np.flatnonzero((distances > near) & (distances <= far))
+    if not len(between):
+        return math.inf  # p is so near to 1 that rounding decides
     between = between[distances[between].argsort()]
     held = weights @ (distances <= near) + weights[between].cumsum(dtype=np.float64)
     last = min(int(held.searchsorted(wanted)), len(between) - 1)
