@@ -26,6 +26,7 @@ COMMANDS = {
     "tokenizer": "Train, use and look into tokenizers.",
     "recipes": "List, show and copy the recipes that ship.",
     "models": "List the models that ship, and look into a model folder.",
+    "export": "Write the ONNX graphs of a model again, measured against its network.",
     "doctor": "Say what is installed, what is missing, and how to install it.",
 }
 

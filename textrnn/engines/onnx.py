@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,12 @@ class OnnxEngine:
             return "ONNX Runtime runs on the processor here: leave the device out, or say cpu"
         if find_spec("onnxruntime") is None:
             return "it needs onnxruntime: pip install onnxruntime"
-        again = f"make them by: textrnn export {folder.path}"
+        again = f"make its graphs by: textrnn export {folder.path}"
         missing = [name for name in _FILES if name not in folder.files]
         if missing:
-            return f"the folder has no {missing[0]}, and the graphs are what it runs: {again}"
+            return f"the folder has no {missing[0]}: {again}"
         if folder.parameters_sha256.encode() not in (folder.path / _FILES[0]).read_bytes():
-            return f"the folder's graphs were made from other parameters: {again}"
+            return f"its graphs were made from other parameters: {again}"
         return None
 
     @classmethod
@@ -89,10 +89,9 @@ class OnnxEngine:
                 logits, state = self.step(id[np.newaxis], state)
             return logits, state
         last = np.empty((len(ids), self._hidden_size), np.float32)
-        for begin, hidden, state in self._read(ids, lengths, state):
-            ends = lengths - 1 - begin
-            rows = np.flatnonzero((ends >= 0) & (ends < len(hidden)))
-            last[rows] = hidden[ends[rows], rows]
+        for part in self._read(ids, lengths, state):
+            last[part.rows] = part.hidden[part.real - 1, np.arange(len(part.rows))]
+            state = part.state
         inputs = {"hidden": last, "targets": np.zeros(len(ids), np.int64)}
         (logits,) = self._head.run(["logits"], inputs)
         return logits, state
@@ -113,14 +112,14 @@ class OnnxEngine:
         log_probs = np.zeros(ids.shape, np.float32)
         state = self._begin(len(ids)) if state is None else state
         at_once = max(1, _SCORED_AT_ONCE // self.vocab_size)
-        for begin, hidden, state in self._read(ids[:, :-1], lengths - 1, state):
-            times, rows = np.nonzero(begin + np.arange(len(hidden))[:, None] < lengths - 1)
+        for part in self._read(ids[:, :-1], lengths - 1, state):
+            times, rows = np.nonzero(np.arange(len(part.hidden))[:, None] < part.real)
             for first in range(0, len(times), at_once):
                 time, row = times[first : first + at_once], rows[first : first + at_once]
-                targets = ids[row, begin + time + 1]
-                inputs = {"hidden": hidden[time, row], "targets": targets}
-                (found,) = self._head.run(["log_probs"], inputs)
-                log_probs[row, begin + time + 1] = found
+                places = part.rows[row], part.begin + time + 1
+                inputs = {"hidden": part.hidden[time, row], "targets": ids[places]}
+                (log_probs[places],) = self._head.run(["log_probs"], inputs)
+            state = part.state
         return log_probs, state
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
@@ -141,16 +140,19 @@ class OnnxEngine:
     def _begin(self, rows: int) -> State:
         return tuple(np.repeat(part, rows, axis=0) for part in self._initial)
 
-    def _read(self, ids: Ids, lengths: Ids, state: State) -> Any:
-        """Read ids (B, T) a window at a time: where it begins, hidden (W, B, H), and the state."""
+    def _read(self, ids: Ids, lengths: Ids, state: State) -> Iterator[_Part]:
+        """Read ids (B, T) a window at a time, each time those rows that have not ended."""
         width = max(16, _READ_AT_ONCE // len(ids))
         for begin in range(0, int(lengths.max()), width):
-            window = np.ascontiguousarray(ids[:, begin : begin + width])
-            inputs = dict(zip(self._parts, state, strict=True))
-            inputs |= {"ids": window, "lengths": (lengths - begin).clip(0, window.shape[1])}
+            rows = np.flatnonzero(lengths > begin)
+            real = np.minimum(lengths[rows] - begin, width)
+            inputs = {"ids": ids[rows, begin : begin + int(real.max())], "lengths": real}
+            inputs |= zip(self._parts, (part[rows] for part in state), strict=True)
             hidden, *after = self._reader.run(None, inputs)
-            state = tuple(after)
-            yield begin, hidden, state
+            state = tuple(part.copy() for part in state)
+            for part, new in zip(state, after, strict=True):
+                part[rows] = new
+            yield _Part(rows, real, begin, hidden, state)
 
     @cached_property
     def _reader(self) -> Any:
@@ -181,8 +183,28 @@ class OnnxEngine:
             raise EngineError(f"{path} cannot be run: {reason}") from error
         made_from = session.get_modelmeta().custom_metadata_map.get("parameters_sha256")
         if made_from != self._sha256:
-            raise EngineError(f"{path} was made from other parameters: textrnn export makes it again")
+            raise EngineError(
+                f"{path} was made from other parameters: textrnn export makes it again"
+            )
         return session
+
+
+class _Part(NamedTuple):
+    """A window that has been read.
+
+    Args:
+        rows: which rows it is of (N,).
+        real: how many of its tokens are real, a row (N,).
+        begin: where it begins in time.
+        hidden: the network's hidden states (W, N, H).
+        state: of all rows, after it.
+    """
+
+    rows: Ids
+    real: Ids
+    begin: int
+    hidden: Floats
+    state: State
 
 
 def _initial_state(session: Any, widths: list[int]) -> State:

@@ -95,9 +95,13 @@ def _step_model(step: StepModel) -> onnx.ModelProto:
     """Ids (B,) and the state to logits (B, V) and the new state."""
     outputs = ["logits", *step.carried.values()]
     graph = step.model.graph
-    return _model(step, "step", between(graph, [], outputs), graph.input, [
-        value for value in graph.output if value.name in outputs
-    ])
+    return _model(
+        step,
+        "step",
+        between(graph, [], outputs),
+        graph.input,
+        [value for value in graph.output if value.name in outputs],
+    )
 
 
 def _head_model(step: StepModel) -> onnx.ModelProto:

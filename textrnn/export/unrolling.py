@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -109,7 +110,7 @@ class _Reading:
             ir_version=self._step.model.ir_version,
         )
 
-    def _node(self, operator: str, inputs: Sequence[str], out: str, **attributes: object) -> str:
+    def _node(self, operator: str, inputs: Sequence[str], out: str, **attributes: Any) -> str:
         self._made.append(helper.make_node(operator, inputs, [out], **attributes))
         return out
 
