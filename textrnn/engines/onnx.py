@@ -183,9 +183,7 @@ class OnnxEngine:
             raise EngineError(f"{path} cannot be run: {reason}") from error
         made_from = session.get_modelmeta().custom_metadata_map.get("parameters_sha256")
         if made_from != self._sha256:
-            raise EngineError(
-                f"{path} was made from other parameters: textrnn export makes it again"
-            )
+            raise EngineError(f"{path} was made from other parameters: run textrnn export again")
         return session
 
 
