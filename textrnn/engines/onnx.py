@@ -53,6 +53,7 @@ class OnnxEngine:
         self._outputs = [logits.name, *(part.name for part in after)]
         self._initial = _initial_state(self._step, [part.shape[1] for part in parts])
         self.vocab_size: int = logits.shape[1]
+        self.precision: str = self._step.get_modelmeta().custom_metadata_map["precision"]
 
     @classmethod
     def refusal(cls, folder: ModelFolder, device: str) -> str | None:

@@ -7,6 +7,7 @@ card           the model card
 estimate       the dry run
 learning_rate  the range test
 finetuning     one command for one's own text
+measuring      how fast it trains
 evaluation     scores of a model folder
 exporting      its graphs
 """
@@ -19,6 +20,7 @@ from textrnn.recipe.evaluation import evaluate
 from textrnn.recipe.exporting import ExportReport, export
 from textrnn.recipe.finetuning import FinetuneReport, finetune
 from textrnn.recipe.learning_rate import find_learning_rate
+from textrnn.recipe.measuring import TrainingSpeed, measure_training
 from textrnn.recipe.run import RunFolder, train
 
 __all__ = [
@@ -26,12 +28,14 @@ __all__ = [
     "ExportReport",
     "FinetuneReport",
     "RunFolder",
+    "TrainingSpeed",
     "dry_run",
     "evaluate",
     "export",
     "find_learning_rate",
     "finetune",
     "load_recipe",
+    "measure_training",
     "recipe_names",
     "recipe_path",
     "recipe_summary",
