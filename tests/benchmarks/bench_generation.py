@@ -204,9 +204,8 @@ def gpt2(folder: ModelFolder) -> Iterator[tuple[str, Step]]:
     wanted = sum(int(np.prod(shape)) for shape in folder.tensor_shapes().values())
     width, vocab = 256, folder.vocab_size
     layers = max(1, round((wanted - (vocab + 512) * width) / (12 * width * width)))
-    config = GPT2Config(
-        vocab_size=vocab, n_embd=width, n_layer=layers, n_head=4, n_positions=512, bos_token_id=2, eos_token_id=3
-    )
+    sizes = {"vocab_size": vocab, "n_embd": width, "n_layer": layers, "n_positions": 512}
+    config = GPT2Config(**sizes, n_head=4, bos_token_id=2, eos_token_id=3)
     model = GPT2LMHeadModel(config).eval()
 
     @torch.inference_mode()
