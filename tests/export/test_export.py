@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
@@ -24,6 +25,7 @@ from textrnn.config import EncoderSettings, LanguageModelHeadSettings
 from textrnn.engines import open_engine
 from textrnn.errors import EngineError, ModelFolderError, UnknownNameError
 from textrnn.export import PRECISIONS, export_network, graphs, parity
+from textrnn.export.quantizing import quantize_blocks, quantize_weights
 from textrnn.generation import pad_right
 from textrnn.model_folder import FolderContents, ModelFolder, encode_weights, write_model_folder
 from textrnn.nn.cells import FAMILY, Cell, CellState
@@ -148,8 +150,6 @@ def test_each_matrix_is_stored_once_and_in_8_bits(folders: dict[str, ModelFolder
 
 
 def test_numbers_of_blocks_are_near_the_matrix() -> None:
-    from textrnn.export.quantizing import quantize_blocks
-
     matrix = np.random.default_rng(0).standard_normal((5, 300)).astype(np.float32)
     matrix[2] = 0
     numbers, scales = quantize_blocks(matrix)
@@ -158,6 +158,42 @@ def test_numbers_of_blocks_are_near_the_matrix() -> None:
     assert not back[:, 300:].any()
     assert not back[2].any()
     assert np.abs(back[:, :300] - matrix).max() <= scales.max() / 2 + 1e-6
+
+
+def test_products_are_quantized_whichever_way_they_are_written() -> None:
+    draw = np.random.default_rng(1).standard_normal
+    arrays = {
+        "square": draw((32, 32)).astype(np.float32),
+        "tall": draw((48, 32)).astype(np.float32),
+        "bias": draw((32,)).astype(np.float32),
+        "one": np.array([0.5], np.float32),
+        "narrow": draw((32, 2)).astype(np.float32),
+    }
+    node = onnx.helper.make_node
+    nodes = [
+        node("MatMul", ["x", "square"], ["a"]),
+        node("Gemm", ["a", "square", "one"], ["b"]),
+        node("Gemm", ["b", "square", "bias"], ["c"], alpha=0.5),
+        node("Gemm", ["c", "tall"], ["d"], transB=1),
+        node("MatMul", ["c", "narrow"], ["e"]),
+    ]
+    value = onnx.helper.make_tensor_value_info
+    inputs = [value("x", onnx.TensorProto.FLOAT, ["batch", 32])]
+    outputs = [value(name, onnx.TensorProto.FLOAT, None) for name in "abcde"]
+    tensors = [numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    graph = onnx.helper.make_graph(nodes, "products", inputs, outputs, tensors)
+    opset = [onnx.helper.make_opsetid("", 20)]
+    exact = onnx.helper.make_model(graph, opset_imports=opset, ir_version=10)
+    small = quantize_weights(exact)
+    kinds = [node.op_type for node in small.graph.node]
+    assert kinds == ["MatMulNBits", "MatMulNBits", "Add", "Gemm", "MatMulNBits", "MatMul"]
+    x = draw((3, 32)).astype(np.float32)
+    results = [
+        onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+        for model in (exact, small)
+    ]
+    for left, right in zip(*results, strict=True):
+        assert np.abs(left - right).max() < 0.03 * np.abs(left).max()
 
 
 def test_the_network_is_left_as_it_is() -> None:

@@ -22,7 +22,7 @@ __all__ = ["OnnxEngine"]
 
 _FILES = tuple(f"onnx/{name}" for name in ("step.onnx", "read.onnx", "head.onnx", "weights.data"))
 _READ_AT_ONCE = 4_096  # tokens, all rows together: what bounds the memory of a long text
-_SCORED_AT_ONCE = 4_000_000  # logits
+_SCORED_AT_ONCE = 1_000_000  # logits
 _FEW_TOKENS = 8  # a text of so many is read by steps, which saves loading the graph that reads
 
 

@@ -115,9 +115,8 @@ class _Rewriting:
 
     def _blocks(self, name: str, *, transposed: bool = True) -> tuple[str, str, int]:
         """The names of a matrix's numbers and scales, and the width of its blocks."""
-        numbers, scales = f"{name}.q8" + "" * transposed, f"{name}.scale"
-        if not transposed:
-            numbers, scales = f"{name}.T.q8", f"{name}.T.scale"
+        label = name if transposed else f"{name}.T"
+        numbers, scales = f"{label}.q8", f"{label}.scale"
         if numbers not in self.tensors:
             matrix = numpy_helper.to_array(self.tensors[name])
             made = quantize_blocks(matrix if transposed else matrix.T)
