@@ -1,6 +1,6 @@
 # make demo    install what a user needs, and read a text by the shipped model
 # make test    install what a developer needs; lint, types, tests
-# make bench   print the figures of benchmarks/, each with how it was made
+# make bench   print the figures of tests/benchmarks/, each with how it was made
 # make docs    build docs/_build/html
 
 PYTHON ?= python3
@@ -23,7 +23,7 @@ test: .make/dev
 	$(BIN)/python -m pytest
 
 bench: .make/dev
-	$(BIN)/python -m benchmarks
+	for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 docs: .make/docs help-page
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html

@@ -14,6 +14,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no deadline", deadline=None)  # a first call imports, a machine is busy
+settings.load_profile("no deadline")
 
 RECIPE = """\
 # A character model of a toy language, for tests.

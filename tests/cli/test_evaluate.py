@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,3 +89,22 @@ def test_what_does_not_apply_and_what_is_not_there(
         done = run(*words, "--data", file, "--compare", better)
         assert (done.code, done.err.count("\n")) == (1, 1), done.err
         assert "file.txt" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--data", "nothing.txt"), 1, "nothing.txt: there is no such file or folder"),
+        (("--data", "TEXT", "--column", "story"), 2, "--column story: .* is no table"),
+        (("--data", "PIPE"), 1, "neither a file nor a folder: write the text to a file first"),
+    ],
+)
+def test_data_that_is_not_there(
+    run: Callable, toy_model: Path, tmp_path: Path, words: tuple, code: int, message: str
+) -> None:
+    (tmp_path / "text.txt").write_text("the king sat.\n")
+    os.mkfifo(tmp_path / "pipe")
+    given = {"TEXT": tmp_path / "text.txt", "PIPE": tmp_path / "pipe"}
+    done = run("evaluate", "-m", toy_model, *(given.get(word, word) for word in words))
+    assert (done.code, done.out, done.err.count("\n")) == (code, "", 1), done.err
+    assert re.search(message, done.err), done.err

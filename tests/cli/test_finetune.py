@@ -96,3 +96,25 @@ def test_what_is_refused(
     done = run("finetune", toy_model, *data, *words, "-o", tmp_path / "run", "-q")
     assert (done.code, done.out, done.err.count("\n")) == (code, "", 1), done.err
     assert message in done.err
+
+
+def test_the_rows_of_a_table_are_lines(run: Callable, toy_model: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("text\n" + "the rat sat\n" * 60)
+    done = run("finetune", toy_model, "--data", table, *SHORT, "-o", tmp_path / "run", "-q")
+    assert done.code == 0, done.err
+    assert (tmp_path / ".run.text" / "train.txt").read_text() == "the rat sat\n" * 54
+
+
+@pytest.mark.parametrize("words", [["--epochs", "inf"], ["training.epoch=1"]])
+def test_a_refusal_leaves_nothing(
+    run: Callable, toy_model: Path, book: Path, tmp_path: Path, words: list[str]
+) -> None:
+    done = run("finetune", toy_model, "--data", book, *words, "-o", tmp_path / "run")
+    assert done.code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["book.txt"]
+
+
+def test_a_folder_that_is_taken(run: Callable, toy_model: Path, book: Path, tmp_path: Path) -> None:
+    done = run("finetune", toy_model, "--data", book, "-o", tmp_path)
+    assert (done.code, f"output {tmp_path} is not empty" in done.err) == (2, True)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import textrnn
+from textrnn.model_folder import open_model_folder
 from textrnn.models import LanguageModel
 
 FIELDS = ["prompt", "text", "token_ids", "logprobs", "finish_reason", "seed", "index"]
@@ -270,3 +271,38 @@ def test_an_input_that_is_not_utf8_keeps_what_was_there(generate: Callable, tmp_
     done = generate("--output", output, piped=b"the\n\xfe\n")
     assert (done.code, output.read_text()) == (1, "old")
     assert "<stdin> is not UTF-8: byte 0xfe at offset 4" in done.err
+
+
+def test_a_saved_session_is_one_text(run: Callable, toy_model: Path, tmp_path: Path) -> None:
+    words = ("generate", "-m", toy_model, "-p", "-", "--save-state", tmp_path / "s")
+    done = run(*words, "--max-new-tokens", "2", piped="the\nking\n")
+    assert (done.code, done.out) == (2, "")
+    assert "--save-state applies to one text: stdin has several lines" in done.err
+    assert not (tmp_path / "s").exists()
+    assert run(*words, "--max-new-tokens", "2", piped="the\n").out.startswith("the")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("--num-samples", 10**11),
+            "--num-samples is 100000000000: give a whole number of at most",
+        ),
+        (("--beam-size", 10**6), "--beam-size is 1000000: give a whole number of at most 4,096"),
+        (("--temperature", "-1"), "--temperature is -1.0: give a number of 0 (greedy) or above"),
+    ],
+)
+def test_absurd_values(run: Callable, toy_model: Path, words: tuple, message: str) -> None:
+    done = run("generate", "-m", toy_model, "-p", "the", *words)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+def test_a_ban_of_everything_is_told_in_a_short_line(run: Callable, toy_model: Path) -> None:
+    size = open_model_folder(toy_model).vocab_size
+    biases = [word for id in range(size) for word in ("--logit-bias", f"{id}=-inf")]
+    done = run("generate", "-m", toy_model, "-p", "the", *biases)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert re.search(r"LogitBias.* leaves no token to choose after 0 new tokens", done.err)
+    assert len(done.err) < 200

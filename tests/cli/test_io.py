@@ -119,3 +119,35 @@ def test_json_has_no_nan() -> None:
         json_line({"a": [float("nan"), (1, True)], "b": "ß"})
         == '{"a": [null, [1, true]], "b": "ß"}'
     )
+
+
+def test_what_cannot_be_written_is_called_by_its_name(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DataError, match=r"cannot write \S*/nowhere/result: No such file"),
+        open_output(tmp_path / "nowhere" / "result"),
+    ):
+        pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_disk_is_named() -> None:
+    with (
+        pytest.raises(DataError, match="cannot write /dev/full: No space left on device"),
+        open_output(Path("/dev/full")) as out,
+    ):
+        out.write("text")
+
+
+def test_an_error_of_something_else_is_not_the_outputs(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), open_output(tmp_path / "result"):
+        (tmp_path / "nothing").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_streams_that_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match="no text: give it as an argument"):
+        read_texts([], None)
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(DataError, match="stdout is closed: give --output"), open_output(None):
+        pass

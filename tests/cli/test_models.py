@@ -103,3 +103,10 @@ def test_info_of_the_default_model(run: Any, shipped: Path) -> None:
     done = run("models", "info")
     assert done.code == 2
     assert "no model 'stories-en' (known: toy-en)" in done.err
+
+
+def test_info_reads_as_words(run: Any, toy_model: Path) -> None:
+    out = run("models", "info", toy_model).out
+    for part in ("bidirectional no", "tied yes", "output_size none", "cutoffs none"):
+        assert part in out
+    assert "\nsummary            none\n" in out

@@ -289,3 +289,11 @@ def test_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
 def test_help_has_worked_examples() -> None:
     for command in ("train", "encode", "decode", "info"):
         assert f"textrnn tokenizer {command} " in textrnn(command, "--help").split("Examples:")[1]
+
+
+def test_a_models_tokenizer_is_not_replaced(toy_model: Path, toy_folder: Path) -> None:
+    before = (toy_model / "tokenizer.json").read_bytes()
+    text = toy_folder / "valid.txt"
+    told = textrnn("train", "--kind", "char", "-i", text, "-o", toy_model, code=2)
+    assert "is a model folder, which a new tokenizer would break" in told
+    assert (toy_model / "tokenizer.json").read_bytes() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ import torch
 
 import textrnn
 from textrnn.cli._progress import telling
+from textrnn.training import make_accelerator
+from textrnn.training.checkpoint import latest_checkpoint
 from textrnn.training.events import StepDone
 
 SHORT = ("training.steps=6", "training.evaluate_every=3")
@@ -71,6 +74,16 @@ def test_a_dry_run_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_learning_rate_is_found(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    words = ("train", toy_folder / "recipe.yaml", "--find-learning-rate")
+    assert re.fullmatch(r"learning rate  [0-9.e-]+", run(*words).lines[-1])
+    picture = tmp_path / "rates.png"
+    (record,) = run(*words, "--json", "--output", picture).records
+    assert len(record["rates"]) == len(record["losses"])
+    assert record["suggestion"] in record["rates"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_an_interruption_keeps_a_checkpoint(
     run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +119,9 @@ def test_an_interruption_keeps_a_checkpoint(
     [
         ([], "--output is missing"),
         (["--dry-run", "--resume"], "--resume does not apply to --dry-run"),
+        (["--find-learning-rate", "--resume"], "--resume does not apply to --find-learning-rate"),
+        (["--find-learning-rate", "--dry-run"], "does not apply to --find-learning-rate"),
+        (["--find-learning-rate", "-o", "RUN"], "name a file ending in .png"),
         (["training.epoch=3", "-o", "RUN"], "unknown key training.epoch; did you mean 'epochs'"),
         (["training.steps=no", "-o", "RUN"], "training.steps"),
         (["encoder.cell=lsmt", "-o", "RUN"], "no cell 'lsmt'.*did you mean 'lstm'"),
@@ -159,3 +175,142 @@ def test_a_loss_that_is_no_number(run: Callable, toy_folder: Path, tmp_path: Pat
     done = run("train", toy_folder / "recipe.yaml", *words, "-o", tmp_path / "run")
     assert (done.code, done.out) == (1, "")
     assert "step" in done.err.splitlines()[-1]
+
+
+def test_a_run_that_could_not_begin_can_be_begun_anew(
+    run: Callable, toy_folder: Path, tmp_path: Path
+) -> None:
+    words = ("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run", "-q")
+    assert run(*words, "data.valid=nothing.txt").code == 1
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "run").mkdir()
+    assert run(*words, "training.bptt=60000").code == 1
+    assert run(*words).code == 0
+
+
+def test_looking_takes_the_device_and_minds_the_output(
+    run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def make(precision: str, device: str = "auto") -> Any:
+        asked.append(device)
+        return make_accelerator(precision, device)
+
+    monkeypatch.setattr("textrnn.recipe.estimate.make_accelerator", make)
+    monkeypatch.setattr("textrnn.recipe.learning_rate.make_accelerator", make)
+    words = ("train", toy_folder / "recipe.yaml", "--device", "cpu")
+    assert run(*words, "--dry-run", "-o", tmp_path / "run").code == 0
+    assert run(*words, "--find-learning-rate").code == 0
+    assert (asked, list(tmp_path.iterdir())) == (["cpu", "cpu"], [])
+    (tmp_path / "file").touch()
+    done = run(*words, "--dry-run", "-o", tmp_path)
+    assert (done.code, f"output {tmp_path} is not empty" in done.err) == (2, True)
+
+
+def test_a_full_disk_while_the_text_is_encoded(
+    run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("textrnn.data.corpus._encode", full)
+    done = run("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert re.search(r"cannot write .*\.ids: No space left on device", done.err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_where_memory_is_not_told(
+    run: Callable, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, which has no module ``resource``."""
+    monkeypatch.setitem(sys.modules, "resource", None)
+    done = run("train", toy_folder / "recipe.yaml", "--dry-run", "--json")
+    assert (done.code, done.records[0]["peak_bytes"]) == (0, 0)
+
+
+def test_a_checkpoint_of_the_same_step_never_leaves_none(
+    run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last step is saved twice: a kill between deleting and renaming must not lose the run."""
+    folder, there = tmp_path / "run" / "checkpoints", []
+    replace = Path.replace
+
+    def watched(path: Path, target: Path) -> Path:
+        if path.name.endswith(".new"):
+            there.append(latest_checkpoint(folder))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    words = ("train", toy_folder / "recipe.yaml", *SHORT, "training.checkpoint_minutes=0")
+    assert run(*words, "-o", tmp_path / "run", "-q").code == 0
+    assert len(there) == 7
+    assert all(there[1:])
+    assert run(*words, "-o", tmp_path / "run", "-q", "--resume").code == 0
+
+
+def test_metrics_say_everything_once(run: Callable, toy_folder: Path, tmp_path: Path) -> None:
+    words = ("train", toy_folder / "recipe.yaml", "training.steps=6", "-o", tmp_path / "run", "-q")
+    assert run(*words).code == 0
+    before = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert run(*words, "--resume").code == 0
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
+    assert before.count("finished") == before.count("valid") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
+def test_too_large_a_model(
+    run: Callable,
+    toy_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def too_large(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("textrnn.recipe.assembly._network", too_large)
+    done = run("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run")
+    assert (done.code, done.out) == (1, "")
+    told = "textrnn: error: out of memory: take a smaller model, batch or window\n"
+    assert (done.err, list(tmp_path.iterdir())) == (told, [])
+
+
+def test_an_interruption_of_the_last_evaluation(
+    run: Callable, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run")
+
+    def interrupted(*_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("textrnn.recipe.run.evaluate_corpus", interrupted)
+        done = run(*words)
+    assert (done.code, done.out) == (130, "")
+    assert not (tmp_path / "run" / "model").exists()
+    assert run(*words, "--resume").code == 0
+
+
+@pytest.mark.parametrize(
+    ("there", "device", "cpu"), [(0, "auto", 1), (1, "auto", 0), (1, "cpu", 1)]
+)
+def test_processes_without_a_gpu_are_joined(
+    monkeypatch: pytest.MonkeyPatch, there: int, device: str, cpu: int
+) -> None:
+    """Accelerate joins the processes of torchrun on a CPU only where it is told to use the CPU."""
+    asked: list[bool] = []
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: bool(there))
+    monkeypatch.setattr(
+        "textrnn.training.loop.Accelerator", lambda cpu, mixed_precision: asked.append(cpu)
+    )
+    make_accelerator("float32", device)
+    assert asked == [bool(cpu)]

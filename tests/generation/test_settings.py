@@ -51,7 +51,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"num_samples": 0}, "num_samples is 0: give a whole number of at least 1"),
     ({"beam_size": -1}, "beam_size is -1: give a whole number of at least 1"),
     ({"seed": -1}, "seed is -1: give a whole number of at least 0"),
-    ({"temperature": -0.5}, "temperature is -0.5: give a number above 0"),
+    ({"temperature": -0.5}, r"temperature is -0.5: give a number of 0 \(greedy\) or above"),
+    (
+        {"num_samples": 10**11},
+        "num_samples is 100000000000: give a whole number of at most 100,000",
+    ),
+    ({"beam_size": 10**6}, "beam_size is 1000000: give a whole number of at most 4,096"),
     ({"top_k": -1}, "top_k is -1: give a whole number of at least 1"),
     ({"top_p": 1.5}, "top_p is 1.5: give a number above 0 and at most 1"),
     ({"min_new_tokens": -3}, "min_new_tokens is -3: give a whole number of at least 0"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ __all__ = ["INTERRUPTED", "detail", "explained", "say", "set_talk", "usage_error
 
 INTERRUPTED = 130
 _LOG = logging.getLogger("textrnn")
+_NO_MEMORY = re.compile("allocate memory|out of memory")  # as PyTorch says it, of CPU and GPU
 _PREFIX = {"ERROR": "error: ", "WARNING": "warning: ", "INFO": "", "DEBUG": ""}
 
 
@@ -80,6 +82,8 @@ def explained() -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
+        if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+            raise _failed("out of memory: take a smaller model, batch or window", 1) from error
         what = f"{type(error).__name__}: {error}"
         raise _failed(f"unexpected {what}; --verbose shows where", 1) from error
 

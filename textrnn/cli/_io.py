@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -16,6 +17,8 @@ from textrnn.cli._errors import warn
 from textrnn.errors import DataError, UsageError
 
 __all__ = ["aligned", "figure", "json_line", "one_line", "open_output", "read_lines", "read_texts"]
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def read_texts(texts: Sequence[str], source: Path | None) -> Iterator[str]:
@@ -35,7 +38,7 @@ def read_texts(texts: Sequence[str], source: Path | None) -> Iterator[str]:
         return iter([_checked(text) for text in texts])
     if source is not None and str(source) != "-":
         return _lines_of(source)
-    if not texts and source is None and sys.stdin.isatty():
+    if sys.stdin is None or (not texts and source is None and sys.stdin.isatty()):
         raise UsageError("no text: give it as an argument, with --input FILE, or on stdin")
     return read_lines(sys.stdin.buffer, "<stdin>")
 
@@ -100,30 +103,43 @@ def open_output(path: Path | None) -> Iterator[TextIO]:
         DataError: the file cannot be written.
     """
     if path is None or str(path) == "-":
+        if sys.stdout is None:  # closed before the command began
+            raise DataError("stdout is closed: give --output FILE")
         reconfigure = getattr(sys.stdout, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", newline="\n")
         yield sys.stdout
         sys.stdout.flush()
     elif path.exists() and not path.is_file():  # /dev/null, a named pipe
-        with _create(path, "w") as stream:
+        with _full_disk_names(path), _create(path, "w", path) as stream:
             yield stream
     else:
-        with _replacing(path.resolve()) as stream:
+        with _full_disk_names(path), _replacing(path.resolve()) as stream:
             yield stream
 
 
-def _create(path: Path, mode: str) -> TextIO:
+@contextmanager
+def _full_disk_names(path: Path) -> Iterator[None]:
+    """Let the error of a full disk say which file was being written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in NO_ROOM:
+            raise DataError(f"cannot write {path}: {error.strerror}") from error
+        raise
+
+
+def _create(path: Path, mode: str, asked: Path) -> TextIO:
     try:
         return cast(TextIO, path.open(mode, encoding="utf-8", newline="\n"))
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+        raise DataError(f"cannot write {asked}: {error.strerror}") from error
 
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[TextIO]:
     sibling = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    stream = _create(sibling, "x")
+    stream = _create(sibling, "x", path)
     try:
         with stream:
             yield stream

@@ -110,6 +110,7 @@ def telling(stream: TextIO, *, quiet: bool, records: TextIO | None = None) -> It
             show(event)
             if records is not None:
                 records.write(json_line(as_record(event)) + "\n")
+                records.flush()
 
         yield listen
 

@@ -54,6 +54,8 @@ def train_folder(
     if files and not family.needs_text:
         raise UsageError(f"--input does not apply: a {kind} tokenizer is not trained on text")
     settings = TokenizerSettings(kind=kind, **given)
+    if (output / "config.json").exists():
+        raise UsageError(f"--output {output} is a model folder, which a new tokenizer would break")
     if (output / "tokenizer.json").exists():
         try:
             load_tokenizer(output)

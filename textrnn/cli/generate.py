@@ -159,7 +159,7 @@ def generate(
         if state is None and save_state is None:
             write_texts(lm, prompts, settings, form, out)
         else:
-            go_on(lm, Place(next(prompts, ""), state, save_state), settings, form, out)
+            go_on(lm, Place(_the_one(prompts), state, save_state), settings, form, out)
 
 
 def _prompts(
@@ -177,9 +177,21 @@ def _prompts(
         return iter(()), False
     if save_state is not None and (source is not None or len(prompts or ()) != 1):
         raise UsageError("--save-state applies to one text: give one --prompt or --state")
-    if not prompts and source is None and sys.stdin.isatty():
+    if not prompts and source is None and (sys.stdin is None or sys.stdin.isatty()):
         return iter([""]), False
     return read_texts(prompts or (), source), not prompts or list(prompts) == ["-"]
+
+
+def _the_one(prompts: Iterator[str]) -> str:
+    """The prompt of a session; none is an empty one.
+
+    Raises:
+        UsageError: stdin had several.
+    """
+    first = next(prompts, "")
+    if next(prompts, None) is not None:
+        raise UsageError("--save-state applies to one text: stdin has several lines")
+    return first
 
 
 def _streams(wanted: bool | None, given: dict[str, Any], json: bool, output: Path | None) -> bool:

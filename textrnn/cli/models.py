@@ -114,8 +114,12 @@ def plain(text: str) -> str:
 
 
 def _readable(value: Any) -> str:
+    if value is None or value in ("", {}, []):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_readable(item)}" for key, item in value.items())
+        return ", ".join(f"{plain(key)} {_readable(item)}" for key, item in value.items())
     if isinstance(value, list):
         return ", ".join(map(_readable, value))
     return plain(figure(value))

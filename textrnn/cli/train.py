@@ -28,15 +28,18 @@ from textrnn.errors import UsageError
 if TYPE_CHECKING:
     from textrnn.recipe import DryRun
 
-__all__ = ["Run", "app", "estimate_lines", "print_dry_run", "run_recipe"]
+__all__ = ["Run", "app", "estimate_lines", "print_dry_run", "print_range_test", "run_recipe"]
 
 app = new_app()
+
+FIND = "--find-learning-rate"
 
 
 @app.command(
     epilog=examples(
         "textrnn train lm_stories --output runs/stories",
         "textrnn train lm_stories data.path=texts training.epochs=3 --dry-run",
+        "textrnn train lm_stories data.path=texts --find-learning-rate --output rates.png",
         "textrnn train lm_stories --output runs/stories --resume",
         "torchrun --nproc-per-node 2 -m textrnn train lm_stories --output runs/stories",
     )
@@ -62,6 +65,13 @@ def train(
         bool,
         typer.Option("--dry-run", help="Build everything, do one step, estimate; leave no file."),
     ] = False,
+    find_learning_rate: Annotated[
+        bool,
+        typer.Option(
+            "--find-learning-rate",
+            help="Raise the rate over 100 steps and suggest one; --output FILE.png draws the loss.",
+        ),
+    ] = False,
     threads: Threads = None,
     seed: Seed = None,
     device: TrainingDevice = "auto",
@@ -74,10 +84,15 @@ def train(
     Ctrl-C keeps a checkpoint to go on from with --resume. Prints the model folder.
     """
     settings = with_seed_and_threads(overrides, seed, threads)
+    looks = [name for name, given in (("--dry-run", dry), (FIND, find_learning_rate)) if given]
+    if looks and resume:
+        raise UsageError(f"--resume does not apply to {looks[0]}: leave one of them out")
+    if len(looks) == 2:
+        raise UsageError(f"{looks[0]} does not apply to {looks[1]}: leave one of them out")
     if dry:
-        if resume:
-            raise UsageError("--resume does not apply to --dry-run: leave one of them out")
-        return print_dry_run(recipe, settings, as_json=json)
+        return print_dry_run(recipe, settings, output, device, as_json=json)
+    if find_learning_rate:
+        return print_range_test(recipe, settings, output, device, as_json=json)
     if output is None:
         raise UsageError("--output is missing: name the folder that the run is to write")
     return run_recipe(Run(recipe, settings, output, resume, device), as_json=json, quiet=quiet)
@@ -117,16 +132,38 @@ def run_recipe(run: Run, *, as_json: bool, quiet: bool) -> None:
             out.write((json_line({"model": str(folder)}) if as_json else str(folder)) + "\n")
 
 
-def print_dry_run(recipe: str, overrides: Sequence[str], *, as_json: bool) -> None:
+def print_dry_run(
+    recipe: str, overrides: Sequence[str], output: Path | None, device: str, *, as_json: bool
+) -> None:
     """Print what the run would take."""
     from textrnn import recipe as recipes
 
-    estimate = recipes.dry_run(recipe, overrides)
+    estimate = recipes.dry_run(recipe, overrides, output=output, device=device)
     with open_output(None) as out:
         if as_json:
             out.write(json_line(asdict(estimate)) + "\n")
         else:
             out.writelines(line + "\n" for line in estimate_lines(estimate))
+
+
+def print_range_test(
+    recipe: str, overrides: Sequence[str], picture: Path | None, device: str, *, as_json: bool
+) -> None:
+    """Print the learning rate that a range test suggests, and draw its curve where asked to."""
+    from textrnn import recipe as recipes
+
+    if picture is not None and picture.suffix != ".png":
+        raise UsageError(
+            f"--output {picture}: the curve is a picture, so name a file ending in .png"
+        )
+    test = recipes.find_learning_rate(recipe, overrides, device=device)
+    if picture is not None:
+        test.draw(picture)
+    with open_output(None) as out:
+        if as_json:
+            out.write(json_line({"suggestion": test.suggestion, **asdict(test)}) + "\n")
+        else:
+            out.write(f"learning rate  {test.suggestion:.2g}\n")
 
 
 def estimate_lines(estimate: DryRun) -> list[str]:

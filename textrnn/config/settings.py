@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -55,16 +57,28 @@ class Settings(BaseModel):
         return value
 
 
-def refuse_foreign(settings: Any, owners: Mapping[str, set[str]]) -> None:
-    """Refuse a setting that was given and belongs to other kinds than the chosen one.
+class KindSettings(Settings):
+    """Settings of several kinds; one of another kind than the chosen is refused, and not written.
 
-    Raises:
-        ValueError: naming the setting; pydantic reports it.
+    ``owners`` names the settings that belong to some of the kinds only, and to which.
     """
-    for name, kinds in owners.items():
-        if name in settings.model_fields_set and settings.kind not in kinds:
-            listed = ", ".join(sorted(kinds))
-            raise ValueError(f"{name} does not apply to {settings.kind}, only to {listed}")
+
+    kind: str
+    owners: ClassVar[Mapping[str, set[str]]]
+
+    @model_validator(mode="after")
+    def _only_what_applies(self) -> Self:
+        for name, kinds in self.owners.items():
+            if name in self.model_fields_set and self.kind not in kinds:
+                listed = ", ".join(sorted(kinds))
+                raise ValueError(f"{name} does not apply to {self.kind}, only to {listed}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_applies(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        saved: dict[str, Any] = dump(self)
+        foreign = {name for name, kinds in self.owners.items() if self.kind not in kinds}
+        return {name: value for name, value in saved.items() if name not in foreign}
 
 
 class TokenizerSection(Settings):
@@ -85,7 +99,7 @@ class TokenizerSection(Settings):
 
     @model_validator(mode="after")
     def _path_or_training(self) -> Self:
-        trained = [name for name in self.model_fields_set if name != "path"]
+        trained = self.given()
         if self.path is not None and trained:
             raise ValueError(
                 f"with path, the tokenizer exists already: leave out {', '.join(sorted(trained))}"
@@ -155,9 +169,15 @@ class LanguageModelHeadSettings(Settings):
         return self
 
 
-class OptimizerSettings(Settings):
+class OptimizerSettings(KindSettings):
     """AdamW, SGD, or NT-ASGD: SGD that averages once validation stalls (arXiv:1708.02182)."""
 
+    owners = {
+        "betas": {"adamw"},
+        "epsilon": {"adamw"},
+        "momentum": {"sgd"},
+        "patience": {"nt_asgd"},
+    }
     kind: Literal["adamw", "sgd", "nt_asgd"] = "adamw"
     learning_rate: Positive = 1e-3
     weight_decay: NotNegative = 0.0
@@ -167,22 +187,16 @@ class OptimizerSettings(Settings):
     patience: Count = 5
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
 
-    @model_validator(mode="after")
-    def _only_what_applies(self) -> Self:
-        """``betas`` and ``epsilon`` are AdamW's, ``momentum`` SGD's, ``patience`` NT-ASGD's."""
-        owners = {
-            "betas": {"adamw"},
-            "epsilon": {"adamw"},
-            "momentum": {"sgd"},
-            "patience": {"nt_asgd"},
-        }
-        refuse_foreign(self, owners)
-        return self
 
-
-class ScheduleSettings(Settings):
+class ScheduleSettings(KindSettings):
     """How the learning rate runs over the training; ``peak_at`` is a share of it."""
 
+    owners = {
+        "final": {"cosine", "linear", "one_cycle"},
+        "peak_at": {"one_cycle", "slanted_triangular"},
+        "factor": {"plateau"},
+        "patience": {"plateau"},
+    }
     kind: Literal["constant", "cosine", "linear", "one_cycle", "slanted_triangular", "plateau"] = (
         "cosine"
     )
@@ -191,18 +205,6 @@ class ScheduleSettings(Settings):
     peak_at: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
     factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     patience: NotNegativeInt = 1
-
-    @model_validator(mode="after")
-    def _only_what_applies(self) -> Self:
-        """``final``, ``peak_at``, ``factor`` and ``patience`` each belong to some of the kinds."""
-        owners = {
-            "final": {"cosine", "linear", "one_cycle"},
-            "peak_at": {"one_cycle", "slanted_triangular"},
-            "factor": {"plateau"},
-            "patience": {"plateau"},
-        }
-        refuse_foreign(self, owners)
-        return self
 
 
 class UnfreezeSettings(Settings):

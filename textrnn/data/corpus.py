@@ -79,11 +79,17 @@ def prepare_corpus(
     facts, ids_file = stem.with_suffix(".json"), stem.with_suffix(".ids")
     if not facts.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        counts = _encode(source, tokenizer, ids_file, documents, sampling)
-        corpus = Corpus(path=ids_file, name=source.name, **counts)
-        temporary = facts.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(asdict(corpus) | {"path": ids_file.name}))
-        temporary.replace(facts)
+        temporary = stem.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            counts = _encode(source, tokenizer, temporary, documents, sampling)
+            temporary.replace(ids_file)
+            corpus = Corpus(path=ids_file, name=source.name, **counts)
+            temporary.write_text(json.dumps(asdict(corpus) | {"path": ids_file.name}))
+            temporary.replace(facts)
+        except OSError as error:  # what cannot be read is a DataError already
+            raise DataError(f"cannot write {ids_file}: {error.strerror or error}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
     saved: dict[str, Any] = json.loads(facts.read_text())
     return Corpus(**saved | {"path": ids_file})
 
@@ -103,8 +109,7 @@ def _encode(
 ) -> dict[str, Any]:
     dtype = np.uint16 if tokenizer.vocab_size <= 65_536 else np.uint32
     counts = dict.fromkeys(("tokens", "bytes", "words", "lines", "unknown"), 0)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    with path.open("wb") as file:
         marked = _marked(source.documents(documents))
         while lines := list(islice(marked, LINES_AT_ONCE)):
             texts = [text for text, _ in lines]
@@ -122,9 +127,7 @@ def _encode(
         file.write(np.array([EOS], dtype).tobytes())
         counts["tokens"] += 1
     if counts["bytes"] == 0:
-        temporary.unlink()
         raise DataError(f"{source.name} is empty: a corpus needs text")
-    temporary.replace(path)
     return {"dtype": np.dtype(dtype).name, **counts}
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from textrnn.config import DataSettings
 from textrnn.errors import DataError
 
-__all__ = ["HubText", "LocalText", "TextSource", "open_source"]
+__all__ = ["HubText", "LocalText", "TextSource", "end_lines", "is_table", "open_source"]
 
 Documents = Literal["file", "blank_line", "line"]
 TABLES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".parquet": "parquet"}
@@ -87,7 +87,7 @@ class HubText:
 
     def documents(self, kind: Documents) -> Iterator[Iterable[str]]:
         """The documents, each as its lines; a row of the set is a line."""
-        yield from _split(_end_lines(self._rows()), kind)
+        yield from _split(end_lines(self._rows()), kind)
 
     def _rows(self) -> Iterator[str]:
         from datasets import load_dataset
@@ -162,6 +162,15 @@ def _near(folder: Path, name: str) -> str:
     return f"; in {folder} there are: {', '.join(there[:8])}" if there and "/" not in name else ""
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file's text stands in a column of a table.
+
+    >>> is_table(Path("reviews.tsv.gz")), is_table(Path("book.txt"))
+    (True, False)
+    """
+    return _ending(path) in TABLES
+
+
 def _ending(path: Path) -> str:
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
 
@@ -208,7 +217,12 @@ def _column(rows: Iterable[Any], column: str, where: str) -> Iterator[str]:
             yield str(row[column])
 
 
-def _end_lines(rows: Iterable[str]) -> Iterator[str]:
+def end_lines(rows: Iterable[str]) -> Iterator[str]:
+    r"""Rows as lines, each with its newline.
+
+    >>> list(end_lines(["one", "two\n"]))
+    ['one\n', 'two\n']
+    """
     for row in rows:
         yield row if row.endswith("\n") else row + "\n"
 

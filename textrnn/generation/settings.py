@@ -17,6 +17,10 @@ from textrnn.tokenizers import Tokenizer
 __all__ = ["GenerationSettings"]
 
 DEFAULT_MAX_NEW_TOKENS = 256
+MOST_SAMPLES = 100_000
+"""Texts a prompt, all of which are held until the last one is done."""
+MOST_HYPOTHESES = 4096
+"""Places of a beam: each holds a state of the model and a row of logits."""
 
 _NEUTRAL = {
     "min_new_tokens": 0,
@@ -124,24 +128,28 @@ class GenerationSettings:
 
     def __post_init__(self) -> None:
         """Check every value, and that no option stands beside one that makes it idle."""
-        for name, least in (
-            ("max_new_tokens", 1),
-            ("num_samples", 1),
-            ("beam_size", 1),
-            ("seed", 0),
+        for name, least, most in (
+            ("max_new_tokens", 1, None),
+            ("num_samples", 1, MOST_SAMPLES),
+            ("beam_size", 1, MOST_HYPOTHESES),
+            ("seed", 0, None),
         ):
             if self._given(name):
-                check_whole(name, getattr(self, name), least)
+                check_whole(name, getattr(self, name), least, most)
+        if self.temperature is not None:
+            check_number(
+                "temperature", self.temperature, "of 0 (greedy) or above", lambda x: x >= 0
+            )
         for name in ORDER:
             if name not in ("ban", "logit_bias") and self._changes(name):
                 FAMILY.get(name)(getattr(self, name))
         for name, texts in (("stop", self.stop), ("ban", self.ban)):
             if not all(texts):
                 raise UsageError(f"{name} has an empty text: leave it out")
-        most = self.max_new_tokens
-        if most is not None and self.min_new_tokens is not None and self.min_new_tokens > most:
+        limit = self.max_new_tokens
+        if limit is not None and self.min_new_tokens is not None and self.min_new_tokens > limit:
             raise UsageError(
-                f"min_new_tokens {self.min_new_tokens} is more than max_new_tokens {most}: "
+                f"min_new_tokens {self.min_new_tokens} is more than max_new_tokens {limit}: "
                 "raise the latter"
             )
         self._refuse_idle()

@@ -37,12 +37,21 @@ class LockedDropout(nn.Module):
         return f"{self.probability}"
 
 
-def drop_words(weight: Tensor, probability: float) -> Tensor:
-    """Embedding dropout: whole rows of (V, E) are dropped (arXiv:1708.02182, section 4.3).
+def drop_words(vectors: Tensor, ids: Tensor, vocab_size: int, probability: float) -> Tensor:
+    """Embedding dropout: a word is dropped wherever it stands (arXiv:1708.02182, section 4.3).
+
+    One mask over the vocabulary is drawn for the batch; the words that stay are scaled up.
+
+    Args:
+        vectors: (B, T, E).
+        ids: (B, T), the words that they stand for.
+        vocab_size: V.
+        probability: of a word being dropped.
 
     >>> import torch
-    >>> rows = drop_words(torch.ones(1000, 2), 0.25)
-    >>> sorted({round(float(x), 2) for x in rows.flatten()})
-    [0.0, 1.33]
+    >>> dropped = drop_words(torch.ones(1, 4, 2), torch.tensor([[5, 7, 5, 7]]), 10, 0.25)
+    >>> bool((dropped[0, :2] == dropped[0, 2:]).all())
+    True
     """
-    return weight * F.dropout(weight.new_ones(weight.shape[0], 1), probability)
+    mask = F.dropout(vectors.new_ones(vocab_size, 1), probability)
+    return vectors * F.embedding(ids, mask)

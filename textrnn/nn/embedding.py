@@ -40,6 +40,7 @@ class Embedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Ids (B, T) to vectors (B, T, E)."""
-        dropped = self.training and self.dropout > 0.0
-        weight = drop_words(self.weight, self.dropout) if dropped else self.weight
-        return F.embedding(ids, weight) * self.scale
+        vectors = F.embedding(ids, self.weight) * self.scale
+        if self.training and self.dropout > 0.0:
+            vectors = drop_words(vectors, ids, len(self.weight), self.dropout)
+        return vectors

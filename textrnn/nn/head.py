@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -175,21 +176,46 @@ class AdaptiveHead(nn.Module):
                 f"not {hidden_size}"
             )
         self.vocab_size = vocab_size
-        self.softmax = nn.AdaptiveLogSoftmaxWithLoss(
-            hidden_size, vocab_size, cutoffs, head_bias=True
-        )
+        self.cutoffs = (*cutoffs, vocab_size)
+        self.top = nn.Linear(hidden_size, cutoffs[0] + len(cutoffs))
+        self.narrow = nn.ModuleList()
+        self.clusters = nn.ModuleList()
+        for cluster, (low, high) in enumerate(pairwise(self.cutoffs)):
+            width = hidden_size // 4 ** (cluster + 1)
+            self.narrow.append(nn.Linear(hidden_size, width, bias=False))
+            self.clusters.append(nn.Linear(width, high - low))
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """(..., H) to log-probabilities (..., V), which are logits too."""
-        flat = self.softmax.log_prob(hidden.reshape(-1, hidden.shape[-1]).float())
-        return flat.view(*hidden.shape[:-1], self.vocab_size)
+    def log_probs(self, hidden: Tensor) -> Tensor:
+        """(..., H) to log-probabilities (..., V)."""
+        first = self.cutoffs[0]
+        top = torch.log_softmax(self.top(hidden).float(), -1)
+        parts = [top[..., :first]]
+        for cluster, (narrow, output) in enumerate(self._tails()):
+            inside = torch.log_softmax(output(narrow(hidden)).float(), -1)
+            parts.append(top[..., first + cluster, None] + inside)
+        return torch.cat(parts, -1)
 
-    log_probs = logits
+    logits = log_probs
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
-        log_probs: Tensor = self.softmax(hidden.float(), targets).output
-        return -log_probs.sum()
+        bounds = targets.new_tensor(self.cutoffs[:-1])
+        cluster_of = torch.bucketize(targets, bounds, right=True) - 1
+        first = self.cutoffs[0]
+        top_targets = torch.where(cluster_of < 0, targets, first + cluster_of)
+        total = linear_cross_entropy(hidden, self.top.weight, self.top.bias, top_targets)
+        for cluster, (narrow, output) in enumerate(self._tails()):
+            rows = (cluster_of == cluster).nonzero().squeeze(1)
+            if len(rows):
+                inside = targets[rows] - self.cutoffs[cluster]
+                inputs = narrow(hidden[rows])
+                total = total + linear_cross_entropy(inputs, output.weight, output.bias, inside)
+        return total
+
+    def _tails(self) -> Iterator[tuple[nn.Linear, nn.Linear]]:
+        """The projection and the output layer of each rarer cluster."""
+        pairs = zip(self.narrow.children(), self.clusters.children(), strict=True)
+        return ((cast(nn.Linear, narrow), cast(nn.Linear, output)) for narrow, output in pairs)
 
 
 def make_head(

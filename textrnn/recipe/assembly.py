@@ -118,7 +118,7 @@ def _with_sizes_of(recipe: LanguageModelRecipe, base: ModelFolder) -> LanguageMo
     changed: dict[str, Any] = {}
     for part, settings in (("encoder", EncoderSettings), ("head", LanguageModelHeadSettings)):
         section = getattr(recipe, part)
-        given = {name: getattr(section, name) for name in section.model_fields_set}
+        given = section.model_dump(mode="json", include=section.model_fields_set)
         for name, value in given.items():
             kept = base.network[part].get(name)
             if "drop" not in name and value != kept:
@@ -140,6 +140,11 @@ def _network(
         return network
     tensors = dict(network_from_folder(base).state_dict())
     if recipe.tokenizer is not None:
+        if recipe.head.cutoffs:
+            raise UsageError(
+                f"{recipe.init_from} has an adaptive softmax, which is made for its own "
+                "vocabulary: leave out the tokenizer"
+            )
         tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer)
     network.load_state_dict(tensors)
     return network

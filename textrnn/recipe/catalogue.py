@@ -81,6 +81,6 @@ def load_recipe(
     task = data.get("task")
     if task is None:
         raise UsageError(f"recipe {path.name}: task is missing (known: {', '.join(KINDS)})")
-    if task not in KINDS:
+    if str(task) not in KINDS:
         raise UnknownNameError("task", str(task), KINDS)
     return validate(KINDS[task], data, f"recipe {path.name}")

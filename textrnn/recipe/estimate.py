@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import torch
 
 from textrnn.recipe.assembly import assemble
 from textrnn.recipe.catalogue import load_recipe
+from textrnn.recipe.run import RunFolder
 from textrnn.training import Started, StepDone, Trainer, make_accelerator
 
 __all__ = ["DryRun", "dry_run"]
@@ -34,7 +34,7 @@ class DryRun:
         step_seconds: one step's time.
         tokens_per_second: in that step.
         seconds: the whole run's training time, evaluation left out.
-        peak_bytes: memory of this process at its highest so far.
+        peak_bytes: memory of this process at its highest so far; 0 where the system does not tell.
         loss: after the first step, in nats a token.
     """
 
@@ -49,8 +49,20 @@ class DryRun:
     loss: float
 
 
-def dry_run(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> DryRun:
+def dry_run(
+    recipe: str | Path,
+    overrides: Sequence[str] | Mapping[str, Any] = (),
+    *,
+    output: Path | None = None,
+    device: str = "auto",
+) -> DryRun:
     """Build what a recipe names, take a few steps, and estimate the whole.
+
+    Args:
+        recipe: a shipped recipe's name or a YAML file.
+        overrides: ``["training.batch_size=8"]`` or a mapping.
+        output: the folder that the run would write; it is only looked at.
+        device: ``"auto"`` or ``"cpu"``.
 
     Raises:
         UsageError: as in training.
@@ -58,6 +70,8 @@ def dry_run(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = (
     """
     settings = load_recipe(recipe, overrides)
     training = settings.training
+    if output is not None:
+        RunFolder(output).refuse_taken()
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     with tempfile.TemporaryDirectory(prefix="textrnn-dry-run-") as folder:
@@ -65,7 +79,7 @@ def dry_run(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = (
         short = training.model_copy(
             update={"steps": STEPS, "evaluate_every": None, "unfreeze": None}
         )
-        trainer = Trainer(assembly.task, short, make_accelerator(training.precision))
+        trainer = Trainer(assembly.task, short, make_accelerator(training.precision, device))
         started, steps = None, []
         for event in trainer.run():
             if isinstance(event, Started):
@@ -104,5 +118,9 @@ def dry_run(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any] = (
 
 def _peak_bytes() -> int:
     """The process's largest resident memory; the system counts it in kilobytes, macOS in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

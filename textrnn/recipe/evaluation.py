@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, cast
@@ -18,8 +19,9 @@ from textrnn.data import (
     open_source,
     prepare_corpus,
 )
+from textrnn.data.sources import is_table
 from textrnn.engines import Engine, open_engine
-from textrnn.errors import UsageError
+from textrnn.errors import DataError, UsageError
 from textrnn.metrics import TextScore, bits_of
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.tasks import Scores
@@ -27,7 +29,9 @@ from textrnn.tasks.language_modeling import scores_of
 
 __all__ = ["evaluate", "find_text", "trained_documents"]
 
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 ROWS = 32
+DEFAULT_COLUMN = "text"
 AT_ONCE = 128
 """Tokens of every stream that are read at once."""
 
@@ -95,13 +99,22 @@ def score_corpus(engine: Engine, corpus: Corpus, rows: int = ROWS) -> Scores:
 def find_text(data: str | Path, split: str | None, column: str) -> TextSource:
     """The text that a command line's ``--data`` and ``--split`` name.
 
+    A hub set's split is ``test`` where none is named.
+
     Raises:
-        UsageError: a single file has no splits; a hub set needs one.
+        UsageError: a single file has no splits, and one that is no table no columns.
+        DataError: there is nothing of that name, or it is neither a file nor a folder.
     """
     path = Path(data).expanduser()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError(f"{path} is neither a file nor a folder: write the text to a file first")
+    if not path.exists() and not _HUB_ID.fullmatch(str(data)):
+        raise DataError(f"{data}: there is no such file or folder, and it is no hub id (ORG/NAME)")
     if path.is_file():
         if split is not None:
             raise UsageError(f"--split {split}: {path} is a single file, which has no splits")
+        if column != DEFAULT_COLUMN and not is_table(path):
+            raise UsageError(f"--column {column}: {path} is no table, so it has no columns")
         return LocalText((path,), column)
     if not path.exists() and split is None:
         split = "test"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +11,11 @@ from typing import Any
 
 from textrnn.config import DataSettings, override_pairs, read_yaml
 from textrnn.data import TextSource, open_source
+from textrnn.data.sources import end_lines
 from textrnn.errors import DataError, TextRNNError, UsageError
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.recipe.evaluation import evaluate, find_text
-from textrnn.recipe.run import train
+from textrnn.recipe.run import RunFolder, train
 from textrnn.tasks import Scores
 from textrnn.training import Event, Notice
 
@@ -70,8 +73,10 @@ def finetune(
         DataError: the text is too short to hold a tenth out.
     """
     for name, value in (("minutes", minutes), ("epochs", epochs)):
-        if value is not None and value <= 0:
+        if value is not None and not (value > 0 and math.isfinite(value)):
             raise UsageError(f"{name} is {value:g}: use more than 0")
+    if not resume:
+        RunFolder(output).refuse_taken()
     say = on_event or _ignore
     path = find_model(model)
     folder = open_model_folder(path, task="language_modeling")
@@ -93,14 +98,19 @@ def finetune(
     if old is None:
         say(Notice("the model's own validation text is not at hand: forgetting is not measured"))
     before = evaluate(path, data=parts[1]), evaluate(path, data=old) if old else None
-    trained = train(
-        "lm_finetune",
-        output=output,
-        overrides=settings,
-        resume=resume,
-        on_event=on_event,
-        device=device,
-    )
+    try:
+        trained = train(
+            "lm_finetune",
+            output=output,
+            overrides=settings,
+            resume=resume,
+            on_event=on_event,
+            device=device,
+        )
+    except TextRNNError:
+        if not output.exists():  # nothing was begun, so nothing is left
+            shutil.rmtree(split, ignore_errors=True)
+        raise
     after = evaluate(trained, data=parts[1]), evaluate(trained, data=old) if old else None
     kept = (before[1], after[1]) if before[1] and after[1] else None
     return FinetuneReport(trained, (before[0], after[0]), kept)
@@ -118,11 +128,15 @@ def _as_mapping(overrides: Sequence[str] | Mapping[str, Any]) -> dict[str, Any]:
 
 def _hold_out(source: TextSource, folder: Path) -> tuple[Path, Path]:
     """The text in two files: its first nine tenths by lines, and its last tenth."""
-    lines = [line for document in source.documents("file") for line in document]
+    lines = [
+        line
+        for document in source.documents("file")
+        for line in end_lines(document)  # a table's rows have no line ends of their own
+    ]
     held = max(1, round(len(lines) * HELD_OUT))
     if len(lines) < 2:
         raise DataError(
-            f"{source.name} has {len(lines)} lines; a tenth is held out, so give 2 or more"
+            f"{source.name} has fewer than 2 lines: a tenth of them is held out, so give more"
         )
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "train.txt", folder / "valid.txt"

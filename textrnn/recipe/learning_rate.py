@@ -23,6 +23,7 @@ def find_learning_rate(
     lowest: float = 1e-6,
     highest: float = 1.0,
     steps: int = 100,
+    device: str = "auto",
 ) -> RangeTest:
     """Build what a recipe names and let the learning rate rise until the loss does.
 
@@ -32,6 +33,7 @@ def find_learning_rate(
         lowest: the first step's rate.
         highest: the last step's.
         steps: how many.
+        device: ``"auto"`` or ``"cpu"``.
 
     Raises:
         UsageError: as in training; or the rates do not rise.
@@ -44,7 +46,7 @@ def find_learning_rate(
         torch.set_num_threads(training.threads)
     with tempfile.TemporaryDirectory(prefix="textrnn-learning-rate-") as folder:
         task = assemble(settings, Path(folder)).task
-        accelerator = make_accelerator(training.precision)
+        accelerator = make_accelerator(training.precision, device)
         return learning_rate_range_test(
             task, training, accelerator, lowest=lowest, highest=highest, steps=steps
         )

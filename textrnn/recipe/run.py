@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,19 +81,40 @@ class RunFolder:
         if resume:
             if not self.recipe.exists():
                 raise UsageError(f"nothing to resume: there is no run in {self.path}")
-            before = yaml.safe_load(self.recipe.read_text())
+            before = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
             if before != resolved:
                 raise UsageError(
                     f"cannot resume {self.path}: it was begun with {_difference(before, resolved)}"
                 )
             return
+        self.refuse_taken()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.recipe.write_text(_yaml(recipe), encoding="utf-8")
+
+    def refuse_taken(self) -> None:
+        """Refuse to write where something is already.
+
+        Raises:
+            UsageError: the path is a file, or a folder that is not empty.
+        """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UsageError(
                 f"output {self.path} is not empty: choose another folder, or go on with its run "
                 "by --resume"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.recipe.write_text(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+    def give_up(self) -> None:
+        """Take back what was made for a run that could not begin, so that it can be begun anew."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.recipe.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
+
+
+def _yaml(recipe: LanguageModelRecipe) -> str:
+    """A recipe, every setting of it, as a file that may be trained from again."""
+    settings = recipe.model_dump(mode="json")
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
 
 
 def _difference(before: Any, now: Any, path: str = "") -> str:
@@ -155,17 +178,23 @@ def train_events(
         torch.set_num_threads(settings.training.threads)
     if accelerator.is_main_process:
         folder.open(settings, resume=resume)
-    with accelerator.main_process_first():
-        place = (accelerator.process_index, accelerator.num_processes)
-        assembly = assemble(settings, folder.cache, place)
-        assembly.task.batches_an_epoch()
+    try:
+        with accelerator.main_process_first():
+            place = (accelerator.process_index, accelerator.num_processes)
+            assembly = assemble(settings, folder.cache, place)
+            assembly.task.batches_an_epoch()
+    except Exception:
+        if accelerator.is_main_process and not resume:
+            folder.give_up()
+        raise
     trainer = Trainer(assembly.task, settings.training, accelerator, folder.checkpoints)
     events = trainer.run(resume=resume)
     if not accelerator.is_main_process:
         yield from events
         return
     found = latest_checkpoint(folder.checkpoints) if resume else None
-    log = MetricsLog(folder.metrics, found.progress()["step"] if found else 0)
+    done: dict[str, Any] = found.progress() if found else {"step": 0, "evaluated_at": None}
+    log = MetricsLog(folder.metrics, done["step"], done["evaluated_at"])
     try:
         for event in events:
             log.write(event)
@@ -212,7 +241,7 @@ def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) 
         "reached": reached,
     }
     extra: dict[str, bytes | Path] = {
-        "training/recipe.yaml": folder.recipe,
+        "training/recipe.yaml": _yaml(recipe).encode(),
         "training/metrics.jsonl": thinned_metrics(folder.metrics),
         "training/versions.json": json.dumps(versions(), indent=1).encode(),
         "training/scores.json": json.dumps(scores, indent=1).encode(),

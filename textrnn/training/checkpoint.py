@@ -109,16 +109,19 @@ def save_run(run: Trainer, folder: Path) -> Path:
             _put_in_place(staging, path)
     except OSError as error:
         shutil.rmtree(staging, ignore_errors=True)
+        stands = "the one before it stands" if latest_checkpoint(folder) else "none was kept"
         raise TrainingError(
-            f"cannot write checkpoint {path}: {error.strerror or error}; the one before it stands"
+            f"cannot write checkpoint {path}: {error.strerror or error}; {stands}"
         ) from error
     run.accelerator.wait_for_everyone()
     return path
 
 
 def _put_in_place(staging: Path, path: Path) -> None:
-    if path.exists():
-        shutil.rmtree(path)
+    if path.exists():  # the same step again, as at a run's end: whenever a kill comes, one is whole
+        aside = path.with_name(f"{path.name}.0")
+        shutil.rmtree(aside, ignore_errors=True)
+        path.replace(aside)
     staging.replace(path)
     for other in path.parent.iterdir():
         if other != path:
@@ -195,7 +198,7 @@ def _write(folder: Path, group: str, tensors: Mapping[str, Tensor]) -> None:
         save_file({name: value.detach().contiguous() for name, value in tensors.items()}, path)
     except SafetensorError as error:
         raise OSError(f"{path.name}: {error}") from error
-    with path.open("rb") as file:
+    with path.open("ab") as file:  # Windows flushes only what is open for writing
         os.fsync(file.fileno())
 
 

@@ -45,6 +45,8 @@ def make_accelerator(precision: str, device: str = "auto") -> Accelerator:
     """
     AcceleratorState._reset_state(reset_partial_state=False)
     mixed = {"float32": "no", "bf16": "bf16"}[precision]
+    if not torch.accelerator.is_available():
+        device = "cpu"  # left to itself, accelerate does not join processes without a GPU
     return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
 
 
@@ -124,7 +126,9 @@ class Trainer:
                     raise KeyboardInterrupt
             if self.checkpoints:
                 yield CheckpointSaved(progress.step, save_run(self, self.checkpoints))
-            yield from self._finish(reason)
+        if interruption.came:
+            raise KeyboardInterrupt
+        yield from self._finish(reason)  # here Ctrl-C acts at once: the checkpoint is written
 
     def _next_group(self) -> list[Batch]:
         """The batches of one optimiser step; none at an epoch's end."""

@@ -20,10 +20,16 @@ class MetricsLog:
         path: the file; lines of an earlier run that lie beyond ``step`` are dropped, the rest are
             kept.
         step: where this run goes on from; 0 starts the file anew.
+        evaluated_at: the last step whose evaluation will not come again; None: ``step``.
     """
 
-    def __init__(self, path: Path, step: int = 0) -> None:
-        kept = [line for line in read_metrics(path) if line["step"] <= step] if step else []
+    def __init__(self, path: Path, step: int = 0, evaluated_at: int | None = None) -> None:
+        scored = step if evaluated_at is None else evaluated_at
+        kept = [
+            line
+            for line in (read_metrics(path) if step else ())
+            if line["step"] <= (scored if "valid" in line else step) and "finished" not in line
+        ]
         path.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a")
 
@@ -110,7 +116,8 @@ def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
         axes.plot(
             [line["step"] for line in scored], losses, "o-", ms=4, color="C1", label="validation"
         )
-    axes.set(title=title, xlabel="step", ylabel="loss (nats per token)")
+    axes.set(xlabel="step", ylabel="loss (nats per token)")
+    axes.set_title(title, parse_math=False)  # a dollar in a command is a dollar
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(picture, dpi=120)

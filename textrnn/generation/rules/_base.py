@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from textwrap import shorten
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -68,8 +69,9 @@ def apply_rules(rules: tuple[Rule, ...], ids: Ids, logits: Logits, new_tokens: i
                 f"{rule!r} returned {got}: a rule returns new logits, here {shape}"
             )
         if not (logits.max(axis=1) > -np.inf).all():
+            name = shorten(repr(rule), 100)
             raise GenerationError(
-                f"{rule!r} leaves no token to choose after {new_tokens} new tokens: loosen it"
+                f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
             )
     return logits
 
@@ -125,15 +127,17 @@ def _edge(distances: Logits, weights: Logits, p: float) -> float:
     return float(distances[between[last]])
 
 
-def check_whole(name: str, value: int, least: int) -> None:
-    """Refuse what is not a whole number of at least ``least``.
+def check_whole(name: str, value: int, least: int, most: int | None = None) -> None:
+    """Refuse what is not a whole number of at least ``least``, and at most ``most`` if given.
 
     >>> check_whole("top_k", 0, 1)
     Traceback (most recent call last):
     textrnn.errors.UsageError: top_k is 0: give a whole number of at least 1
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise UsageError(f"{name} is {value!r}: give a whole number of at least {least}")
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        allowed = f"at most {most:,}" if whole and value >= least else f"at least {least}"
+        raise UsageError(f"{name} is {value!r}: give a whole number of {allowed}")
 
 
 def check_number(name: str, value: float, allowed: str, good: Callable[[float], bool]) -> None:

@@ -1,0 +1,85 @@
+"""Recipes by name and by path, and what their headers say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from textrnn.config import LanguageModelRecipe, validate
+from textrnn.errors import UnknownNameError, UsageError
+from textrnn.recipe import load_recipe, recipe_names, recipe_path, recipe_summary
+from textrnn.tokenizers import load_tokenizer, vocab_names, vocab_path
+
+every_recipe = pytest.mark.parametrize("name", recipe_names())
+
+
+@every_recipe
+def test_a_shipped_recipe_is_valid(name: str) -> None:
+    recipe = load_recipe(name)
+    assert isinstance(recipe, LanguageModelRecipe)
+    assert recipe.card.summary
+    if recipe.tokenizer is not None and recipe.tokenizer.path is not None:
+        assert recipe.tokenizer.path in vocab_names()
+        assert load_tokenizer(vocab_path(recipe.tokenizer.path)).vocab_size > 4
+
+
+@every_recipe
+def test_a_recipe_that_is_written_out_whole_is_the_same_recipe(name: str) -> None:
+    recipe = load_recipe(name)
+    again = validate(LanguageModelRecipe, recipe.model_dump(mode="json"), "again")
+    assert again.model_dump() == recipe.model_dump()
+
+
+@every_recipe
+def test_its_header_says_what_it_does_and_how_to_launch_it(name: str) -> None:
+    path = recipe_path(name)
+    title, _ = recipe_summary(path)
+    assert title.endswith(".")
+    assert f"train {name}" in path.read_text(encoding="utf-8").split("task:")[0]
+
+
+@every_recipe
+def test_no_shipped_recipe_names_a_place_on_one_machine(name: str) -> None:
+    data = load_recipe(name).data
+    assert not str(data.path or "").startswith(("/", "~"))
+
+
+def test_a_recipe_is_a_path_or_a_name(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recipe_path(tiny) == tiny
+    monkeypatch.chdir(tiny.parent)
+    assert recipe_path("tiny.yaml") == Path("tiny.yaml")
+    assert recipe_path("lm_stories").name == "lm_stories.yaml"
+    with pytest.raises(
+        UnknownNameError, match=r"no recipe 'lm_storys' .*did you mean 'lm_stories'"
+    ):
+        recipe_path("lm_storys")
+
+
+def test_the_summary_is_the_headers(tiny: Path, tmp_path: Path) -> None:
+    assert recipe_summary(tiny) == ("A tiny model.", "nothing yet, in no time")
+    bare = tmp_path / "bare.yaml"
+    bare.write_text("task: language_modeling\n# Reached: not in the header\n")
+    assert recipe_summary(bare) == ("", "")
+
+
+def test_overrides_are_laid_over(tiny: Path) -> None:
+    assert load_recipe(tiny, ["training.steps=9"]).training.steps == 9
+    assert load_recipe(tiny, {"training.steps": 9}).training.steps == 9
+    with pytest.raises(
+        UsageError, match=r"recipe tiny.yaml: unknown key training.step; did you me"
+    ):
+        load_recipe(tiny, ["training.step=9"])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("task=null", r"recipe tiny.yaml: task is missing \(known: language_modeling\)"),
+        ("task=language_modelling", "no task 'language_modelling' .*did you mean 'language_mod"),
+        ("task=[a]", r"no task '\['a'\]'|no task \"\['a'\]\""),
+    ],
+)
+def test_a_recipe_is_for_a_known_task(override: str, message: str, tiny: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_recipe(tiny, [override])
