@@ -195,7 +195,7 @@ def test_shipped_models_are_verified(
     (tmp_path / "bad" / "README.md").write_text("")
     done = run("doctor")
     assert done.code == 0
-    assert "language_modeling, 0.0 MB, every hash is right" in done.out
+    assert "language_modeling, 0.1 MB, every hash is right" in done.out
     assert "broken" in done.out
     assert "README.md: has 0 bytes" in done.out
     assert "-> pip install --force-reinstall textrnn" in done.out

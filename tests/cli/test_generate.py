@@ -53,7 +53,7 @@ def generate(run: Callable, toy_model: Path) -> Callable:
         (["--beam-size", "3"], {"beam_size": 3}),
         (["--beam-size", "3", "--length-penalty", "2"], {"beam_size": 3, "length_penalty": 2.0}),
         (["--seed", "5"], {"seed": 5}),
-        (["--engine", "torch", "--device", "cpu", "--threads", "1"], {}),
+        (["--engine", "onnx", "--device", "cpu", "--threads", "1"], {}),
     ],
 )
 def test_an_option_is_the_library_s(

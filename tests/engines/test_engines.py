@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from functools import cache
 from pathlib import Path
@@ -15,10 +16,12 @@ import torch
 from textrnn.config import EncoderSettings, LanguageModelHeadSettings
 from textrnn.engines import AUTO, FAMILY, Engine, check_device, open_engine
 from textrnn.errors import EngineError, UnknownNameError, UsageError
+from textrnn.export import export_network
 from textrnn.generation import pad_right
 from textrnn.model_folder import FolderContents, ModelFolder, write_model_folder
+from textrnn.model_folder.weights import encode_weights
 from textrnn.nn.cells import FAMILY as CELLS
-from textrnn.tasks.language_modeling import LanguageModelNetwork
+from textrnn.tasks.language_modeling import LanguageModeling, LanguageModelNetwork
 from textrnn.tokenizers.byte import ByteTokenizer
 
 V = ByteTokenizer().vocab_size
@@ -35,7 +38,7 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Model folders with random parameters, by the name of a network."""
 
     @cache
-    def make(kind: str) -> ModelFolder:
+    def make(kind: str, precision: str | None = None) -> ModelFolder:
         layers, output = NETWORKS[kind]
         encoder = EncoderSettings(**{"embedding_size": 8, "hidden_size": 8, **layers})
         head = LanguageModelHeadSettings(**output)
@@ -51,17 +54,27 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "head": head.model_dump(mode="json"),
         }
         config = {"task": "language_modeling", "network": sections}
-        contents = FolderContents(config, tensors, ByteTokenizer(), "# A model for tests\n")
+        extra: dict[str, Any] = {}
+        if precision is not None:
+            sha256 = hashlib.sha256(encode_weights(tensors, "float32")).hexdigest()
+            extra |= export_network(
+                LanguageModeling, network, parameters_sha256=sha256, precision=precision
+            ).files
+        contents = FolderContents(config, tensors, ByteTokenizer(), "# A model for tests\n", extra)
         return write_model_folder(tmp_path_factory.mktemp("folders") / kind, contents)
 
     return make
 
 
-@pytest.fixture(params=[(e, n) for e in FAMILY.names() for n in NETWORKS], ids="-".join)
+ENGINES = {name: (name, "float32") for name in FAMILY.names()} | {"int8": ("onnx", "int8")}
+
+
+@pytest.fixture(params=[(e, n) for e in ENGINES for n in NETWORKS], ids="-".join)
 def engine(request: pytest.FixtureRequest, make_folder: Any) -> Engine:
     """Every engine on every kind of network."""
-    name, kind = request.param
-    folder = make_folder(kind)
+    label, kind = request.param
+    name, precision = ENGINES[label]
+    folder = make_folder(kind, precision)
     if FAMILY.get(name).refusal(folder, "cpu") is not None:
         pytest.skip(f"the {name} engine does not run this folder")
     return open_engine(folder, engine=name, device="cpu", threads=1)
@@ -163,7 +176,8 @@ def test_a_long_text_is_read_and_scored_a_window_at_a_time(
 ) -> None:
     rows = some_rows(70, 3, 40)
     whole, scores = engine.start(*pad_right(rows)), engine.score(*pad_right(rows))
-    monkeypatch.setattr("textrnn.engines.torch._READ_AT_ONCE", 48)  # sixteen tokens a row
+    for name in FAMILY.names():
+        monkeypatch.setattr(f"textrnn.engines.{name}._READ_AT_ONCE", 48)  # sixteen tokens a row
     parts, part_scores = engine.start(*pad_right(rows)), engine.score(*pad_right(rows))
     close(parts[0], whole[0])
     same_state(engine, parts[1], whole[1])

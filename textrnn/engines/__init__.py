@@ -7,6 +7,7 @@ inference wing that imports torch.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ __all__ = [
 
 FAMILY: Family[EngineEntry] = Family(__name__, Path(__file__).parent, "engine")
 
+_LOG = logging.getLogger("textrnn")
+
 AUTO = ("onnx", "torch")
 """What ``engine="auto"`` tries, in this order: the first that is installed and does not refuse the
 folder."""
@@ -52,7 +55,8 @@ def open_engine(
 
     Args:
         folder: the model.
-        engine: a name of this family, or ``auto``.
+        engine: a name of this family, or ``auto``; where that has to do without the fast one, the
+            logger ``textrnn`` says why.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         threads: processor threads; None leaves it to the engine.
 
@@ -65,13 +69,15 @@ def open_engine(
     known = ("auto", *FAMILY.names())
     if engine not in known:
         raise UnknownNameError("engine", engine, known)
-    refusals = {}
+    refusals: dict[str, str] = {}
     for name in AUTO if engine == "auto" else (engine,):
         if name not in known:
             continue
         entry = FAMILY.get(name)
         refusal = entry.refusal(folder, device)
         if refusal is None:
+            if "onnx" in refusals and device in ("auto", "cpu"):
+                _LOG.info("%s runs this model, not onnx: %s", name, refusals["onnx"])
             return entry.open(folder, device=device, threads=threads)
         refusals[name] = refusal
     reasons = "; ".join(f"{name}: {refusal}" for name, refusal in refusals.items())

@@ -53,6 +53,11 @@ def draw(logits: Logits, uniform: float) -> int:
     >>> draw(np.log(np.array([0.5, 0.25, 0.25], np.float32)), 0.6)
     1
     """
+    allowed = (logits > -np.inf).nonzero()[0]
+    if 4 * len(allowed) < len(logits):
+        few = np.exp(logits[allowed] - logits.max()).cumsum(dtype=np.float64)
+        wanted = min(uniform * few[-1], np.nextafter(few[-1], 0.0))
+        return int(allowed[few.searchsorted(wanted, side="right")])
     weights = np.exp(logits - logits.max())
     sums = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK)).cumsum(dtype=np.float64)
     wanted = min(uniform * sums[-1], np.nextafter(sums[-1], 0.0))
@@ -68,7 +73,8 @@ def draw(logits: Logits, uniform: float) -> int:
 def log_total(logits: Logits) -> NDArray[np.float64]:
     """The logarithm of the sum of the exponentials of each row of ``logits`` (B, V): (B,)."""
     greatest = logits.max(axis=1, keepdims=True)
-    total = np.exp(logits - greatest).sum(axis=1).astype(np.float64)
+    shares = logits - greatest
+    total = np.exp(shares, out=shares).sum(axis=1).astype(np.float64)
     return np.asarray(greatest[:, 0] + np.log(total))
 
 

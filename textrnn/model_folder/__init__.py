@@ -14,11 +14,13 @@ from __future__ import annotations
 from textrnn.model_folder.folder import ModelFolder
 from textrnn.model_folder.hub import find_model, shipped_models
 from textrnn.model_folder.reading import open_model_folder
+from textrnn.model_folder.weights import encode_weights
 from textrnn.model_folder.writing import FolderContents, write_model_folder
 
 __all__ = [
     "FolderContents",
     "ModelFolder",
+    "encode_weights",
     "find_model",
     "open_model_folder",
     "shipped_models",

@@ -34,7 +34,7 @@ ALLOWED_FILES = [
     "README.md",
     "LICENSE*",
     "NOTICE",
-    *(f"onnx/*.{suffix}" for suffix in ("onnx", "json")),
+    *(f"onnx/*.{suffix}" for suffix in ("onnx", "data", "json")),
     *(f"training/*.{suffix}" for suffix in ("json", "jsonl", "yaml", "txt", "md", "tsv", "png")),
 ]
 _ALLOWED = re.compile("|".join(re.escape(name).replace(r"\*", "[^/]*") for name in ALLOWED_FILES))

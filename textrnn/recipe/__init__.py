@@ -7,7 +7,9 @@ card           the model card
 estimate       the dry run
 learning_rate  the range test
 finetuning     one command for one's own text
+measuring      how fast it trains
 evaluation     scores of a model folder
+exporting      its graphs
 """
 
 from __future__ import annotations
@@ -15,19 +17,25 @@ from __future__ import annotations
 from textrnn.recipe.catalogue import load_recipe, recipe_names, recipe_path, recipe_summary
 from textrnn.recipe.estimate import DryRun, dry_run
 from textrnn.recipe.evaluation import evaluate
+from textrnn.recipe.exporting import ExportReport, export
 from textrnn.recipe.finetuning import FinetuneReport, finetune
 from textrnn.recipe.learning_rate import find_learning_rate
+from textrnn.recipe.measuring import TrainingSpeed, measure_training
 from textrnn.recipe.run import RunFolder, train
 
 __all__ = [
     "DryRun",
+    "ExportReport",
     "FinetuneReport",
     "RunFolder",
+    "TrainingSpeed",
     "dry_run",
     "evaluate",
+    "export",
     "find_learning_rate",
     "finetune",
     "load_recipe",
+    "measure_training",
     "recipe_names",
     "recipe_path",
     "recipe_summary",

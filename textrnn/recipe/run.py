@@ -24,11 +24,12 @@ import torch
 import yaml
 
 from textrnn.config import LanguageModelRecipe
-from textrnn.errors import MissingExtraError, UsageError
+from textrnn.errors import EngineError, MissingExtraError, UsageError
 from textrnn.model_folder import FolderContents, write_model_folder
 from textrnn.recipe.assembly import Assembly, assemble
 from textrnn.recipe.card import model_card, reached_line, versions
 from textrnn.recipe.catalogue import load_recipe
+from textrnn.recipe.exporting import make_graphs
 from textrnn.tasks import Scores, state_tensors
 from textrnn.tasks.language_modeling import evaluate_corpus
 from textrnn.training import Event, Finished, Notice, Trainer, make_accelerator
@@ -218,7 +219,7 @@ def _command(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any]) -
 
 
 def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) -> Iterator[Event]:
-    """The curve, the final scores in float32, and the model folder."""
+    """The curve, the final scores in float32, the graphs, and the model folder."""
     try:
         draw_loss_curve(folder.metrics, folder.path / "loss.png", f"{folder.path.name}: {command}")
     except MissingExtraError as error:
@@ -250,6 +251,11 @@ def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) 
         "training/scores.json": json.dumps(scores, indent=1).encode(),
     }
     tensors = {name: value.float().cpu().numpy() for name, value in state_tensors(network).items()}
+    try:
+        graphs = make_graphs(recipe.task, network, tensors, storage=recipe.storage)
+        extra |= graphs.files
+    except EngineError as error:  # the parameters are worth keeping without
+        yield Notice(f"no graphs for the engine onnx: {error}")
     card = model_card(recipe.card.name or folder.path.name, assembly, scores, command, seconds)
     contents = FolderContents(
         config=config, tensors=tensors, tokenizer=assembly.tokenizer, card=card, extra=extra

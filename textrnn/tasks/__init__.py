@@ -5,8 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from textrnn.registry import Family
-from textrnn.tasks._base import Batch, Loss, Scores, Task, network_from_folder, state_tensors
+from textrnn.tasks._base import (
+    Batch,
+    Loss,
+    Scores,
+    StepGraph,
+    Task,
+    network_from_folder,
+    state_tensors,
+)
 
-__all__ = ["FAMILY", "Batch", "Loss", "Scores", "Task", "network_from_folder", "state_tensors"]
+__all__ = [
+    "FAMILY",
+    "Batch",
+    "Loss",
+    "Scores",
+    "StepGraph",
+    "Task",
+    "network_from_folder",
+    "state_tensors",
+]
 
 FAMILY: Family[type[Task]] = Family(__name__, Path(__file__).parent, "task")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
@@ -13,7 +14,7 @@ from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import ModelFolder
 from textrnn.nn.encoder import State
 
-__all__ = ["Batch", "Loss", "Scores", "Task", "network_from_folder"]
+__all__ = ["Batch", "Loss", "Scores", "StepGraph", "Task", "network_from_folder"]
 
 Scores = dict[str, float]
 """Named figures; the task's ``criterion`` decides which weights are best, lower being better."""
@@ -40,6 +41,22 @@ class Loss(NamedTuple):
     total: Tensor
     penalty: Tensor
     state: State
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """What is exported of a network that reads a token at a time.
+
+    Args:
+        step: takes ids (B,) and the parts of the state (B, H), and returns hidden states (B, H) and
+            the new parts, in the same order. Rows do not see each other.
+        head: hidden states (N, H) to logits (N, V).
+        state: by name ``LAYER.PART``, each part (1, H) at the beginning of a text.
+    """
+
+    step: nn.Module
+    head: nn.Module
+    state: Mapping[str, Tensor]
 
 
 class Task(ABC):
@@ -79,6 +96,11 @@ class Task(ABC):
     @abstractmethod
     def network_settings(self) -> dict[str, Any]:
         """The ``network`` section of the model folder: what :meth:`build_network` takes."""
+
+    @classmethod
+    def step_graph(cls, network: nn.Module) -> StepGraph | None:
+        """What an engine without PyTorch needs of a network; None where a task has no such form."""
+        return None
 
 
 def network_from_folder(folder: ModelFolder) -> nn.Module:

@@ -15,7 +15,7 @@ from textrnn.metrics import TextScore
 from textrnn.nn.dropout import LockedDropout
 from textrnn.nn.encoder import Encoder, State, detach
 from textrnn.nn.head import make_head, rows_at_once
-from textrnn.tasks._base import Loss, Scores, Task, network_section
+from textrnn.tasks._base import Loss, Scores, StepGraph, Task, network_section
 
 __all__ = ["LanguageModeling"]  # the family's entry
 
@@ -94,6 +94,32 @@ class LanguageModelNetwork(nn.Module):
         return Loss(self.head.loss(hidden, flat), penalty, after)
 
 
+class _Step(nn.Module):
+    """A network's step over a flat state."""
+
+    def __init__(self, network: LanguageModelNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        parts = iter(state)
+        cells = self.network.encoder.cells()
+        layers = tuple(tuple(next(parts) for _ in range(cell.state_parts)) for cell in cells)
+        hidden, after = self.network.step(ids, layers)
+        return hidden, *(part for layer in after for part in layer)
+
+
+class _Head(nn.Module):
+    """A network's output layer."""
+
+    def __init__(self, network: LanguageModelNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.network.logits(hidden)
+
+
 class LanguageModeling(Task):
     """Training a language model on one contiguous stream a row.
 
@@ -137,6 +163,17 @@ class LanguageModeling(Task):
             "encoder": self.network.encoder.settings.model_dump(mode="json"),
             "head": self.network.head_settings.model_dump(mode="json"),
         }
+
+    @classmethod
+    def step_graph(cls, network: nn.Module) -> StepGraph:
+        """The network as two functions; bidirectional ones do not exist for this task."""
+        assert isinstance(network, LanguageModelNetwork)
+        state = {
+            f"{layer}.{part}": tensor
+            for layer, parts in enumerate(network.initial_state(1))
+            for part, tensor in enumerate(parts)
+        }
+        return StepGraph(_Step(network), _Head(network), state)
 
     def _streams(self, epoch: int) -> TokenStreams:
         settings, (rank, world) = self._settings, self._place

@@ -1,0 +1,214 @@
+"""The engine that runs a model folder's graphs with ONNX Runtime; it never loads PyTorch."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.engines._base import Floats, Ids, State
+from textrnn.errors import EngineError
+
+if TYPE_CHECKING:
+    from textrnn.model_folder import ModelFolder
+
+__all__ = ["OnnxEngine"]
+
+_FILES = tuple(f"onnx/{name}" for name in ("step.onnx", "read.onnx", "head.onnx", "weights.data"))
+_READ_AT_ONCE = 4_096  # tokens, all rows together: what bounds the memory of a long text
+_SCORED_AT_ONCE = 1_000_000  # logits
+_FEW_TOKENS = 8  # a text of so many is read by steps, which saves loading the graph that reads
+
+
+class OnnxEngine:
+    """ONNX Runtime on a processor; a state is a tuple of arrays (B, H), the parts of all layers.
+
+    Runs on one thread unless told otherwise: small steps lose by a second one.
+
+    Args:
+        graphs: the folder with the graphs that ``textrnn export`` writes.
+        parameters_sha256: of the parameters that they must have been made from.
+        threads: processor threads for every call.
+
+    Raises:
+        EngineError: the graphs are damaged, or were made from other parameters.
+    """
+
+    name = "onnx"
+
+    def __init__(self, graphs: Path, parameters_sha256: str, threads: int | None = None) -> None:
+        self._graphs = graphs
+        self._sha256 = parameters_sha256
+        self._threads = threads or 1
+        self._step = self._session("step")
+        _, *parts = self._step.get_inputs()
+        logits, *after = self._step.get_outputs()
+        self._parts = [part.name for part in parts]
+        self._outputs = [logits.name, *(part.name for part in after)]
+        self._initial = _initial_state(self._step, [part.shape[1] for part in parts])
+        self.vocab_size: int = logits.shape[1]
+        self.precision: str = self._step.get_modelmeta().custom_metadata_map["precision"]
+
+    @classmethod
+    def refusal(cls, folder: ModelFolder, device: str) -> str | None:
+        """Why this engine cannot run a folder: what is missing, and what to do about it."""
+        if device not in ("auto", "cpu"):
+            return "ONNX Runtime runs on the processor here: leave the device out, or say cpu"
+        if find_spec("onnxruntime") is None:
+            return "it needs onnxruntime: pip install onnxruntime"
+        again = f"make its graphs by: textrnn export {folder.path}"
+        missing = [name for name in _FILES if name not in folder.files]
+        if missing:
+            return f"the folder has no {missing[0]}: {again}"
+        if folder.parameters_sha256.encode() not in (folder.path / _FILES[0]).read_bytes():
+            return f"its graphs were made from other parameters: {again}"
+        return None
+
+    @classmethod
+    def open(cls, folder: ModelFolder, *, device: str, threads: int | None) -> OnnxEngine:
+        """Load the graph of one step; the others follow when they are needed.
+
+        Raises:
+            ModelFolderError: a graph is not the file that was written.
+            EngineError: ONNX Runtime cannot read it.
+        """
+        for name in _FILES:
+            folder.file(name)
+        return cls(folder.path / "onnx", folder.parameters_sha256, threads)
+
+    def start(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.start`."""
+        state = self._begin(len(ids)) if state is None else state
+        if len(ids) == 1 and lengths[0] <= _FEW_TOKENS:
+            for id in ids[0, : lengths[0]]:
+                logits, state = self.step(id[np.newaxis], state)
+            return logits, state
+        last = np.empty((len(ids), self._hidden_size), np.float32)
+        for part in self._read(ids, lengths, state):
+            last[part.rows] = part.hidden[part.real - 1, np.arange(len(part.rows))]
+            state = part.state
+        inputs = {"hidden": last, "targets": np.zeros(len(ids), np.int64)}
+        (logits,) = self._head.run(["logits"], inputs)
+        return logits, state
+
+    def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.step`."""
+        inputs = dict(zip(self._parts, state, strict=True))
+        inputs["ids"] = ids
+        logits, *after = self._step.run(self._outputs, inputs)
+        return logits, tuple(after)
+
+    def reorder(self, state: State, rows: Ids) -> State:
+        """See :meth:`textrnn.engines.Engine.reorder`."""
+        return tuple(part[rows] for part in state)
+
+    def score(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.score`."""
+        log_probs = np.zeros(ids.shape, np.float32)
+        state = self._begin(len(ids)) if state is None else state
+        at_once = max(1, _SCORED_AT_ONCE // self.vocab_size)
+        for part in self._read(ids[:, :-1], lengths - 1, state):
+            times, rows = np.nonzero(np.arange(len(part.hidden))[:, None] < part.real)
+            for first in range(0, len(times), at_once):
+                time, row = times[first : first + at_once], rows[first : first + at_once]
+                places = part.rows[row], part.begin + time + 1
+                inputs = {"hidden": part.hidden[time, row], "targets": ids[places]}
+                (log_probs[places],) = self._head.run(["log_probs"], inputs)
+            state = part.state
+        return log_probs, state
+
+    def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
+        """See :meth:`textrnn.engines.Engine.state_arrays`: ``LAYER.PART`` (B, H)."""
+        names = (name.removeprefix("state.") for name in self._parts)
+        return dict(zip(names, state, strict=True))
+
+    def state_from_arrays(self, arrays: dict[str, NDArray[Any]]) -> State:
+        """See :meth:`textrnn.engines.Engine.state_from_arrays`."""
+        wanted = self.state_arrays(self._begin(1))
+        found = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+        if found != {name: (array.dtype, array.shape[1:]) for name, array in wanted.items()}:
+            raise EngineError("the arrays are not a state of this model: other layers or sizes")
+        if len({len(array) for array in arrays.values()}) != 1:
+            raise EngineError("the arrays are not a state: they differ in their number of rows")
+        return tuple(np.ascontiguousarray(arrays[name]) for name in wanted)
+
+    def _begin(self, rows: int) -> State:
+        return tuple(np.repeat(part, rows, axis=0) for part in self._initial)
+
+    def _read(self, ids: Ids, lengths: Ids, state: State) -> Iterator[_Part]:
+        """Read ids (B, T) a window at a time, each time those rows that have not ended."""
+        width = max(16, _READ_AT_ONCE // len(ids))
+        for begin in range(0, int(lengths.max()), width):
+            rows = np.flatnonzero(lengths > begin)
+            real = np.minimum(lengths[rows] - begin, width)
+            inputs = {"ids": ids[rows, begin : begin + int(real.max())], "lengths": real}
+            inputs |= zip(self._parts, (part[rows] for part in state), strict=True)
+            hidden, *after = self._reader.run(None, inputs)
+            state = tuple(part.copy() for part in state)
+            for part, new in zip(state, after, strict=True):
+                part[rows] = new
+            yield _Part(rows, real, begin, hidden, state)
+
+    @cached_property
+    def _reader(self) -> Any:
+        return self._session("read")
+
+    @cached_property
+    def _head(self) -> Any:
+        return self._session("head")
+
+    @property
+    def _hidden_size(self) -> int:
+        return int(self._head.get_inputs()[0].shape[1])
+
+    def _session(self, name: str) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # else it holds on to the most that it ever needed
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        path = self._graphs / f"{name}.onnx"
+        try:
+            session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own have no common class
+            reason = str(error).strip().split("\n")[0]
+            raise EngineError(f"{path} cannot be run: {reason}") from error
+        made_from = session.get_modelmeta().custom_metadata_map.get("parameters_sha256")
+        if made_from != self._sha256:
+            raise EngineError(f"{path} was made from other parameters: run textrnn export again")
+        return session
+
+
+class _Part(NamedTuple):
+    """A window that has been read.
+
+    Args:
+        rows: which rows it is of (N,).
+        real: how many of its tokens are real, a row (N,).
+        begin: where it begins in time.
+        hidden: the network's hidden states (W, N, H).
+        state: of all rows, after it.
+    """
+
+    rows: Ids
+    real: Ids
+    begin: int
+    hidden: Floats
+    state: State
+
+
+def _initial_state(session: Any, widths: list[int]) -> State:
+    """The parts (1, H) of a state at the beginning of a text."""
+    notes: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+    numbers = np.frombuffer(base64.b64decode(notes["initial_state"]), "<f4").astype(np.float32)
+    ends = np.cumsum(widths)
+    return tuple(part[np.newaxis] for part in np.split(numbers, ends[:-1]))
