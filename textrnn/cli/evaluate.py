@@ -78,7 +78,8 @@ def evaluate(
 
     For a language model: perplexity per token and per word, bits per byte and nats per token, the
     state carried along the whole text. --compare takes the text line by line, both models anew on
-    each line, and tells how far the difference in bits per byte could be chance.
+    each line, and tells how far the difference in bits per byte could be chance. A folder's 8-bit
+    graphs are what --engine auto runs; --engine torch gives the figures in float32.
     """
     refuse_for_language_models(references=references)
     if compare == model:

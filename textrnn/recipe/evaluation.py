@@ -56,7 +56,8 @@ def evaluate(
         data: a file, a folder of files, or a hub id.
         split: of a hub set; or a file's name in the folder.
         column: the text's column where the data is a table.
-        engine: what runs the model, or ``"auto"``.
+        engine: what runs the model; ``"auto"`` takes the 8-bit graphs where the folder has them,
+            ``"torch"`` gives the figures in float32.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
         threads: processor threads; None leaves it to the engine.
 
