@@ -11,10 +11,13 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import json
 import random
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 settings.register_profile("no deadline", deadline=None)  # a first call imports, a machine is busy
 settings.load_profile("no deadline")

@@ -188,7 +188,7 @@ def test_a_banned_text_never_appears() -> None:
 
 
 def test_rules_that_leave_nothing_are_an_error_of_one_line() -> None:
-    with pytest.raises(GenerationError, match=r"^Ban\(.*\) leaves no token to choose after 0 new"):
+    with pytest.raises(GenerationError, match=r"^Ban\(.* leaves no token to choose after 0 new"):
         babbler().generate("a", ban=[(token,) for token in range(BYTES.vocab_size)])
 
 
