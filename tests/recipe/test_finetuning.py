@@ -50,6 +50,9 @@ def test_it_reads_its_own_text_better_and_says_what_it_forgot(
     report = tune(epochs=12, on_event=events.append)
     before, after = report.new
     assert after["loss"] < 0.9 * before["loss"]
+    assert before["tokens"] == after["tokens"]
+    kept = [open_model_folder(path).config["documents"] for path in (toy_model, report.model)]
+    assert kept == ["line", "line"]
     assert report.model == tmp_path / "tuned" / "model"
     open_model_folder(report.model).verify()
     valid = toy_folder / "valid.txt"

@@ -13,7 +13,7 @@ from textrnn.data import TextSource, open_source
 from textrnn.data.sources import end_lines
 from textrnn.errors import DataError, TextRNNError, UsageError
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
-from textrnn.recipe.evaluation import evaluate, find_text
+from textrnn.recipe.evaluation import evaluate, find_text, trained_documents
 from textrnn.recipe.run import RunFolder, train
 from textrnn.tasks import Scores
 from textrnn.training import Event, Notice
@@ -90,6 +90,7 @@ def finetune(
         "data.path": None,
         "data.train": str(parts[0]),
         "data.valid": str(parts[1]),
+        "data.documents": trained_documents(folder),  # else the scores are of different tokens
         "storage": folder.config["storage"],
         **limits,
         **_as_mapping(overrides),
