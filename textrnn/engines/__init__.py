@@ -1,8 +1,9 @@
 """Engines: a model folder made ready to run, numpy in and numpy out.
 
-An engine answers ``start``, ``step``, ``reorder`` and ``score`` (:class:`Engine`). Each file here
-is one; the one named ``torch`` runs the training wing's networks, and is the only place of the
-inference wing that imports torch.
+An engine answers ``start``, ``step``, ``reorder`` and ``score``: :class:`Engine` for a language
+model, :class:`TranslationEngine` for a translator, both a :class:`StepEngine`, which is all that
+the loop and the beam search need. Each file here is one; the one named ``torch`` runs the training
+wing's networks, and is the only place of the inference wing that imports torch.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textrnn.engines._base import (
+    AnyEngine,
     Engine,
     EngineEntry,
     Floats,
     Ids,
     State,
+    StepEngine,
+    TranslationEngine,
     check_device,
     check_threads,
 )
@@ -29,11 +33,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AUTO",
     "FAMILY",
+    "AnyEngine",
     "Engine",
     "EngineEntry",
     "Floats",
     "Ids",
     "State",
+    "StepEngine",
+    "TranslationEngine",
     "check_device",
     "check_threads",
     "open_engine",
@@ -50,8 +57,8 @@ folder."""
 
 def open_engine(
     folder: ModelFolder, *, engine: str = "auto", device: str = "auto", threads: int | None = None
-) -> Engine:
-    """Make a model folder ready to run.
+) -> AnyEngine:
+    """Make a model folder ready to run: the engine that fits its task.
 
     Args:
         folder: the model.

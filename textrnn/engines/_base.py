@@ -14,7 +14,18 @@ from textrnn.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
 
-__all__ = ["Engine", "EngineEntry", "Floats", "Ids", "State", "check_device", "check_threads"]
+__all__ = [
+    "AnyEngine",
+    "Engine",
+    "EngineEntry",
+    "Floats",
+    "Ids",
+    "State",
+    "StepEngine",
+    "TranslationEngine",
+    "check_device",
+    "check_threads",
+]
 
 Ids: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
@@ -23,11 +34,12 @@ State: TypeAlias = Any  # opaque: only the engine that made it reads it
 _DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 
 
-class Engine(Protocol):
-    """Runs a language model: numpy in, numpy out, the state passed in and returned.
+class StepEngine(Protocol):
+    """Writes a token a row at a time: all that the generation loop and the beam search need.
 
-    A state covers B rows and is never changed in place, so that one may be kept and gone on from
-    twice. A row's result does not depend on the rows beside it (rounding of the last bit aside).
+    Numpy in, numpy out, the state passed in and returned. A state covers B rows and is never
+    changed in place, so that one may be kept and gone on from twice. A row's result does not depend
+    on the rows beside it (rounding of the last bit aside).
     """
 
     @property
@@ -40,6 +52,18 @@ class Engine(Protocol):
         """V, the number of logits a row."""
         ...
 
+    def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
+        """Read one token a row, ``ids`` (B,): the logits (B, V) that follow, and the new state."""
+        ...
+
+    def reorder(self, state: State, rows: Ids) -> State:
+        """The state of ``rows`` (N,), in that order; a row may come twice or not at all."""
+        ...
+
+
+class Engine(StepEngine, Protocol):
+    """Runs a language model."""
+
     def start(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
         """Read ``ids`` (B, T), right-padded with PAD, of which ``lengths`` (B,) >= 1 are real.
 
@@ -48,14 +72,6 @@ class Engine(Protocol):
         Returns:
             The logits (B, V) that follow each row's last real token, and the state there.
         """
-        ...
-
-    def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
-        """Read one token a row, ``ids`` (B,): the logits (B, V) that follow, and the new state."""
-        ...
-
-    def reorder(self, state: State, rows: Ids) -> State:
-        """The state of ``rows`` (N,), in that order; a row may come twice or not at all."""
         ...
 
     def score(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
@@ -80,6 +96,50 @@ class Engine(Protocol):
         ...
 
 
+class TranslationEngine(StepEngine, Protocol):
+    """Runs a translator: the source is read once, and its memory travels inside the state.
+
+    :meth:`reorder` copies the memory of a sentence only where a row gets another sentence than it
+    had, so a beam search over the hypotheses of one sentence moves a few kilobytes a row.
+    """
+
+    def start(self, ids: Ids, lengths: Ids) -> tuple[Floats, State]:
+        """Read the sources ``ids`` (B, S), EOS last, right-padded with PAD, then BOS.
+
+        ``lengths`` (B,) >= 1 says how many of a row are real.
+
+        Returns:
+            The logits (B, V) of each target's first token, and the state there.
+        """
+        ...
+
+    def attention(self, state: State) -> Floats:
+        """Where the decoder looked for the logits that came with ``state``: weights (B, S).
+
+        S is the width of the source that :meth:`start` was given; a row sums to 1 and is 0 beyond
+        its length.
+        """
+        ...
+
+    def score(self, source: Ids, source_lengths: Ids, target: Ids, target_lengths: Ids) -> Floats:
+        """Log-probabilities (B, T) of given targets (forced decoding), natural logarithm.
+
+        Args:
+            source: ids (B, S) as for :meth:`start`.
+            source_lengths: (B,).
+            target: ids (B, T), BOS first, right-padded with PAD.
+            target_lengths: (B,) >= 1.
+
+        Returns:
+            At ``[b, t]`` log p(target[b, t] | source[b], target[b, :t]); 0 at ``[b, 0]`` and beyond
+            the lengths.
+        """
+        ...
+
+
+AnyEngine: TypeAlias = Engine | TranslationEngine
+
+
 class EngineEntry(Protocol):
     """What an engine's file offers: usually a class with these two as class methods."""
 
@@ -87,8 +147,8 @@ class EngineEntry(Protocol):
         """Why this engine cannot run ``folder`` on ``device``, or None where it can."""
         ...
 
-    def open(self, folder: ModelFolder, *, device: str, threads: int | None) -> Engine:
-        """The engine, ready to run ``folder``."""
+    def open(self, folder: ModelFolder, *, device: str, threads: int | None) -> AnyEngine:
+        """The engine for the folder's task, ready to run ``folder``."""
         ...
 
 

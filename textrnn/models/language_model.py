@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Unpack, overload
+from typing import TYPE_CHECKING, Unpack, cast, overload
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class LanguageModel:
                 f"{folder.path} is a model for {folder.task}, not a language model"
             )
         opened = open_engine(folder, engine=engine, device=device, threads=threads)
-        return cls(folder, opened, folder.tokenizer())
+        return cls(folder, cast(Engine, opened), folder.tokenizer())
 
     @overload
     def generate(self, prompt: str = "", **options: Unpack[TextOptions]) -> Generation: ...

@@ -76,7 +76,7 @@ def evaluate(
         corpus = prepare_corpus(
             source, folder.tokenizer(), Path(cache), documents=trained_documents(folder)
         )
-        return score_corpus(opened, corpus)
+        return score_corpus(cast(Engine, opened), corpus)
 
 
 def score_corpus(engine: Engine, corpus: Corpus, rows: int = ROWS) -> Scores:
