@@ -1,12 +1,20 @@
 """Typed settings: what a recipe may say, key by key, and how a wrong key or value is reported.
 
 A recipe is YAML. It becomes plain data, ``key.path=value`` overrides are laid over it, and the
-result is checked against the classes in ``settings``. An unknown key is an error that gives its
+result is checked against the classes here. An unknown key is an error that gives its
 path and the closest known one.
+
+_base        what all settings share
+settings     tokenizer, data, encoder; the recipe of a language model
+training     how a network is trained
+pairs        data and tokenizers of a translator
+reading      from YAML and overrides to checked settings
 """
 
 from __future__ import annotations
 
+from textrnn.config._base import Settings
+from textrnn.config.pairs import MixedInSettings, PairDataSettings, PairTokenizerSection
 from textrnn.config.reading import apply_overrides, override_pairs, read_yaml, validate
 from textrnn.config.settings import (
     CardSettings,
@@ -14,11 +22,15 @@ from textrnn.config.settings import (
     EncoderSettings,
     LanguageModelHeadSettings,
     LanguageModelRecipe,
-    OptimizerSettings,
-    ScheduleSettings,
-    Settings,
+    SetSettings,
     TokenizerSection,
+)
+from textrnn.config.training import (
+    OptimizerSettings,
+    RunSettings,
+    ScheduleSettings,
     TrainingSettings,
+    TranslationTrainingSettings,
     UnfreezeSettings,
 )
 
@@ -28,11 +40,17 @@ __all__ = [
     "EncoderSettings",
     "LanguageModelHeadSettings",
     "LanguageModelRecipe",
+    "MixedInSettings",
     "OptimizerSettings",
+    "PairDataSettings",
+    "PairTokenizerSection",
+    "RunSettings",
     "ScheduleSettings",
+    "SetSettings",
     "Settings",
     "TokenizerSection",
     "TrainingSettings",
+    "TranslationTrainingSettings",
     "UnfreezeSettings",
     "apply_overrides",
     "override_pairs",

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationInfo,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
+
+from textrnn.config._base import Count, Probability, Settings, Size
+from textrnn.config.training import TrainingSettings
 
 __all__ = [
     "CardSettings",
@@ -22,63 +15,9 @@ __all__ = [
     "EncoderSettings",
     "LanguageModelHeadSettings",
     "LanguageModelRecipe",
-    "OptimizerSettings",
-    "ScheduleSettings",
-    "Settings",
+    "SetSettings",
     "TokenizerSection",
-    "TrainingSettings",
-    "UnfreezeSettings",
 ]
-
-Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-NotNegative = Annotated[float, Field(ge=0.0)]
-Count = Annotated[int, Field(ge=1)]
-NotNegativeInt = Annotated[int, Field(ge=0)]
-Size = Annotated[int, Field(ge=1, le=65_536)]
-
-
-class Settings(BaseModel):
-    """The base of all settings: immutable, unknown keys refused, no silent conversion of types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """YAML reads ``no`` as False, which Python would take for 0."""
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation not in (
-            bool,
-            bool | None,
-        ):
-            raise ValueError(
-                f"{str(value).lower()} is a truth value: give a number, or text in quotes"
-            )
-        return value
-
-
-class KindSettings(Settings):
-    """Settings of several kinds; one of another kind than the chosen is refused, and not written.
-
-    ``owners`` names the settings that belong to some of the kinds only, and to which.
-    """
-
-    kind: str
-    owners: ClassVar[Mapping[str, set[str]]]
-
-    @model_validator(mode="after")
-    def _only_what_applies(self) -> Self:
-        for name, kinds in self.owners.items():
-            if name in self.model_fields_set and self.kind not in kinds:
-                listed = ", ".join(sorted(kinds))
-                raise ValueError(f"{name} does not apply to {self.kind}, only to {listed}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _what_applies(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        saved: dict[str, Any] = dump(self)
-        foreign = {name for name, kinds in self.owners.items() if self.kind not in kinds}
-        return {name: value for name, value in saved.items() if name not in foreign}
 
 
 class TokenizerSection(Settings):
@@ -96,6 +35,7 @@ class TokenizerSection(Settings):
     min_frequency: Count | None = None
     lowercase: bool | None = None
     pretokenized: bool | None = None
+    spaces: Literal["kept", "folded"] | None = None
 
     @model_validator(mode="after")
     def _path_or_training(self) -> Self:
@@ -111,8 +51,8 @@ class TokenizerSection(Settings):
         return {name: value for name, value in self if name != "path" and value is not None}
 
 
-class DataSettings(Settings):
-    """Where the text is: a local folder with files in it, or a hub id with splits; or single files.
+class SetSettings(Settings):
+    """Where a set is: a local folder with files in it, or a hub id with splits; or single files.
 
     Where ``path`` names an existing folder, ``train``, ``valid`` and ``test`` are files in it, with
     or without their ending; where it is a hub id, they are splits. Without ``path`` they are paths
@@ -125,6 +65,11 @@ class DataSettings(Settings):
     train: str | tuple[str, ...] | None = None
     valid: str | tuple[str, ...] | None = None
     test: str | tuple[str, ...] | None = None
+
+
+class DataSettings(SetSettings):
+    """A language model's text: its column in a table, and where one document ends."""
+
     column: str = "text"
     documents: Literal["file", "blank_line", "line"] = "file"
 
@@ -169,84 +114,6 @@ class LanguageModelHeadSettings(Settings):
         return self
 
 
-class OptimizerSettings(KindSettings):
-    """AdamW, SGD, or NT-ASGD: SGD that averages once validation stalls (arXiv:1708.02182)."""
-
-    owners = {
-        "betas": {"adamw"},
-        "epsilon": {"adamw"},
-        "momentum": {"sgd"},
-        "patience": {"nt_asgd"},
-    }
-    kind: Literal["adamw", "sgd", "nt_asgd"] = "adamw"
-    learning_rate: Positive = 1e-3
-    weight_decay: NotNegative = 0.0
-    betas: tuple[Probability, Probability] = (0.9, 0.999)
-    epsilon: Positive = 1e-8
-    momentum: Probability = 0.0
-    patience: Count = 5
-    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-
-
-class ScheduleSettings(KindSettings):
-    """How the learning rate runs over the training; ``peak_at`` is a share of it."""
-
-    owners = {
-        "final": {"cosine", "linear", "one_cycle"},
-        "peak_at": {"one_cycle", "slanted_triangular"},
-        "factor": {"plateau"},
-        "patience": {"plateau"},
-    }
-    kind: Literal["constant", "cosine", "linear", "one_cycle", "slanted_triangular", "plateau"] = (
-        "cosine"
-    )
-    warmup_steps: NotNegativeInt = 0
-    final: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    peak_at: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.25
-    factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
-    patience: NotNegativeInt = 1
-
-
-class UnfreezeSettings(Settings):
-    """Unfreezing, top first (arXiv:1801.06146, section 3.3): a group each ``every`` epochs."""
-
-    every: Positive = 1.0
-
-
-class TrainingSettings(Settings):
-    """The run. It ends at the first of ``epochs``, ``steps`` and ``minutes`` that is given."""
-
-    seed: NotNegativeInt = 1
-    epochs: Positive | None = None
-    steps: Count | None = None
-    minutes: Positive | None = None
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
-    bptt: Annotated[int, Field(ge=1, le=65_536)] = 64
-    accumulation: Annotated[int, Field(ge=1, le=65_536)] = 1
-    precision: Literal["float32", "bf16"] = "float32"
-    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    optimizer: OptimizerSettings = OptimizerSettings()
-    schedule: ScheduleSettings = ScheduleSettings()
-    clip_norm: Positive | None = 1.0
-    activation_regularization: NotNegative = 0.0
-    temporal_regularization: NotNegative = 0.0
-    subword_sampling: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    average: Probability | None = None
-    evaluate_every: Count | None = None
-    evaluate_batch_size: Count = 32
-    early_stopping: Count | None = None
-    checkpoint_minutes: NotNegative = 10.0
-    unfreeze: UnfreezeSettings | None = None
-
-    @model_validator(mode="after")
-    def _ends(self) -> Self:
-        if self.epochs is None and self.steps is None and self.minutes is None:
-            raise ValueError("a run needs an end: set epochs, steps or minutes")
-        if self.average is not None and self.optimizer.kind == "nt_asgd":
-            raise ValueError("average does not apply to nt_asgd, which averages by itself")
-        return self
-
-
 class CardSettings(Settings):
     """What the card says beyond what the run knows; ``name``: None for the output folder's."""
 
@@ -267,7 +134,7 @@ class LanguageModelRecipe(Settings):
     encoder: EncoderSettings = EncoderSettings()
     head: LanguageModelHeadSettings = LanguageModelHeadSettings()
     training: TrainingSettings
-    generation: dict[str, float | int] = {}
+    generation: dict[str, float | int] = Field(default_factory=dict)
     storage: Literal["float32", "float16"] = "float32"
     card: CardSettings = CardSettings()
 

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from textrnn.config import TrainingSettings
+from textrnn.config import RunSettings
 from textrnn.errors import DivergedError
 from textrnn.nn.encoder import State, detach
 from textrnn.tasks import Batch, Task
@@ -63,7 +63,7 @@ class Trainer:
     def __init__(
         self,
         task: Task,
-        settings: TrainingSettings,
+        settings: RunSettings,
         accelerator: Accelerator,
         checkpoints: Path | None = None,
     ) -> None:

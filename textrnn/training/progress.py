@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Self
 
-from textrnn.config import TrainingSettings
+from textrnn.config import RunSettings
 
 __all__ = ["Interruption", "Progress"]
 
@@ -48,10 +48,10 @@ class Progress:
         """Epochs done, a fraction, where an epoch has ``batches`` batches."""
         return self.epoch + self.batch / batches
 
-    def shares(self, settings: TrainingSettings, batches: int) -> dict[str, float]:
+    def shares(self, settings: RunSettings, batches: int) -> dict[str, float]:
         """How much of each limit is used up; 1 ends the run.
 
-        >>> settings = TrainingSettings(steps=10, epochs=2)
+        >>> settings = RunSettings(steps=10, epochs=2)
         >>> Progress(step=4, epoch=1, batch=3).shares(settings, batches=4)
         {'epochs': 0.875, 'steps': 0.4}
         """
@@ -64,11 +64,11 @@ class Progress:
             used["minutes"] = self.seconds / (60.0 * settings.minutes)
         return used
 
-    def done(self, settings: TrainingSettings, batches: int) -> float:
+    def done(self, settings: RunSettings, batches: int) -> float:
         """The share of the whole run that is done, 0 to 1."""
         return min(1.0, max(self.shares(settings, batches).values()))
 
-    def ended(self, settings: TrainingSettings, batches: int) -> str | None:
+    def ended(self, settings: RunSettings, batches: int) -> str | None:
         """What ended the run, or None while it goes on."""
         patience = settings.early_stopping
         if patience is not None and self.evaluations_since_best >= patience:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from accelerate import Accelerator
 
-from textrnn.config import ScheduleSettings, TrainingSettings
+from textrnn.config import RunSettings, ScheduleSettings
 from textrnn.errors import DivergedError, MissingExtraError, TrainingError, UsageError
 from textrnn.tasks import Task
 from textrnn.training.events import StepDone
@@ -80,7 +80,7 @@ class RangeTest:
 
 def learning_rate_range_test(
     task: Task,
-    settings: TrainingSettings,
+    settings: RunSettings,
     accelerator: Accelerator,
     *,
     lowest: float = 1e-6,
@@ -134,7 +134,7 @@ def learning_rate_range_test(
 
 
 def _losses(
-    task: Task, settings: TrainingSettings, accelerator: Accelerator, rates: Sequence[float]
+    task: Task, settings: RunSettings, accelerator: Accelerator, rates: Sequence[float]
 ) -> Iterator[float]:
     """The loss of each step, the first rate at the first one."""
     plain = settings.model_copy(
@@ -150,7 +150,7 @@ def _losses(
         }
     )
 
-    def at(rate: float) -> TrainingSettings:
+    def at(rate: float) -> RunSettings:
         optimizer = settings.optimizer.model_copy(update={"learning_rate": rate})
         return plain.model_copy(update={"optimizer": optimizer})
 
