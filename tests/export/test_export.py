@@ -46,11 +46,10 @@ class Leaky(Cell):
     def initial_state(self, batch: int) -> CellState:
         return tuple(part + 1.0 for part in super().initial_state(batch))
 
-    def step(
-        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    def update(
+        self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
-        ones = inputs.new_ones(inputs.shape[0], self.hidden_size)
+        ones = from_input.new_ones(from_input.shape[0], self.hidden_size)
         hidden = 0.5 * state[0] + torch.tanh(from_input + from_hidden + 0.1 * state[1]) * ones
         return hidden + state[2], (hidden, from_input, state[2] * 0.9)
 

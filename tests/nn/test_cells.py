@@ -196,14 +196,13 @@ def test_parameters_start_as_they_should(name: str) -> None:
 
 
 class Leaky(Cell):
-    """h' = h / 2 + tanh(W x + b + U h + c): written as a user would, by its step alone."""
+    """h' = h / 2 + tanh(W x + b + U h + c): written as a user would, by its update alone."""
 
     gates = 1
 
-    def step(
-        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    def update(
+        self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
         hidden = state[0] / 2 + torch.tanh(from_input + from_hidden)
         return hidden, (hidden,)
 

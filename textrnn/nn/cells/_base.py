@@ -21,8 +21,8 @@ class Cell(nn.Module):
     """One recurrent layer in one direction. Subclass it in a file of its own to add a cell.
 
     A subclass states how many ``gates`` it has and how many arrays its state has, and writes
-    :meth:`step`; the loop over time is given here. Where PyTorch has a fused operator for whole
-    sequences, it overrides :meth:`sequence`.
+    :meth:`update`; the two projections and the loop over time are given here. Where PyTorch has a
+    fused operator for whole sequences, it overrides :meth:`sequence`.
 
     Args:
         input_size: I, the width of an input.
@@ -69,6 +69,20 @@ class Cell(nn.Module):
         return (zeros,) * self.state_parts
 
     @abstractmethod
+    def update(
+        self, from_input: Tensor, from_hidden: Tensor, state: CellState
+    ) -> tuple[Tensor, CellState]:
+        """One step behind its projections: what the gates do.
+
+        Args:
+            from_input: (B, G H), the projection of the inputs.
+            from_hidden: (B, G H), that of the hidden state ``state[0]``.
+            state: the state before the step.
+
+        Returns:
+            An output (B, H) and the new state.
+        """
+
     def step(
         self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
     ) -> tuple[Tensor, CellState]:
@@ -76,6 +90,10 @@ class Cell(nn.Module):
 
         ``weight_hidden`` stands in for the cell's own, where entries of it are dropped.
         """
+        hidden_weight = self.weight_hidden if weight_hidden is None else weight_hidden
+        from_input = F.linear(inputs, self.weight_input, self.bias_input)
+        from_hidden = F.linear(state[0], hidden_weight, self.bias_hidden)
+        return self.update(from_input, from_hidden, state)
 
     def forward(
         self, inputs: Tensor, state: CellState, lengths: Tensor | None = None
@@ -105,16 +123,6 @@ class Cell(nn.Module):
             outputs.append(output)
             state = new
         return torch.stack(outputs, 1), state
-
-    def gate_inputs(
-        self, inputs: Tensor, state: CellState, weight: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """A step's two projections, each (B, G H): from the inputs and from the hidden state."""
-        hidden_weight = self.weight_hidden if weight is None else weight
-        return (
-            F.linear(inputs, self.weight_input, self.bias_input),
-            F.linear(state[0], hidden_weight, self.bias_hidden),
-        )
 
     def fused(
         self,

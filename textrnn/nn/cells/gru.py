@@ -24,11 +24,10 @@ class GRU(Cell):
 
     gates = 3
 
-    def step(
-        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    def update(
+        self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        """See :meth:`Cell.step`."""
-        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
+        """See :meth:`Cell.update`."""
         reset_input, update_input, new_input = from_input.chunk(3, dim=1)
         reset_hidden, update_hidden, new_hidden = from_hidden.chunk(3, dim=1)
         reset = torch.sigmoid(reset_input + reset_hidden)

@@ -31,11 +31,10 @@ class LSTM(Cell):
         with torch.no_grad():
             nn.init.ones_(self.bias_input.chunk(4)[1])
 
-    def step(
-        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    def update(
+        self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        """See :meth:`Cell.step`."""
-        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
+        """See :meth:`Cell.update`."""
         enter, forget, candidate, expose = (from_input + from_hidden).chunk(4, dim=1)
         memory = torch.sigmoid(forget) * state[1] + torch.sigmoid(enter) * torch.tanh(candidate)
         hidden = torch.sigmoid(expose) * torch.tanh(memory)

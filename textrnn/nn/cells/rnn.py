@@ -21,11 +21,10 @@ class RNN(Cell):
 
     gates = 1
 
-    def step(
-        self, inputs: Tensor, state: CellState, weight_hidden: Tensor | None = None
+    def update(
+        self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        """See :meth:`Cell.step`."""
-        from_input, from_hidden = self.gate_inputs(inputs, state, weight_hidden)
+        """See :meth:`Cell.update`."""
         hidden = torch.tanh(from_input + from_hidden)
         return hidden, (hidden,)
 
