@@ -177,6 +177,7 @@ CHANGED = {
     "min_frequency": 2,
     "lowercase": True,
     "pretokenized": True,
+    "spaces": "folded",
 }
 
 

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
@@ -257,3 +258,34 @@ def test_other_control_symbols_decode_to_nothing_and_a_missing_newline_is_spelt(
     assert turn is not None
     assert tokenizer.decode([turn]) == ""
     assert tokenizer.pieces(tokenizer.encode("\n")) == ["<0x0A>"]
+
+
+def test_folded_spaces_make_a_word_the_same_wherever_it_stands(train: Train) -> None:
+    tokenizer = train("sentencepiece", vocab_size=340, spaces="folded")
+    assert tokenizer.encode("cat") == tokenizer.encode("  cat\r\n")
+    assert tokenizer.encode("the cat") == tokenizer.encode("the") + tokenizer.encode("cat")
+    ids = tokenizer.encode("\ufeffthe\u00a0 old\x00\tking\n\nof the sea ")
+    assert tokenizer.decode(ids) == "the old king of the sea"
+    assert tokenizer.decode([*tokenizer.encode("a"), *tokenizer.encode("\n"), 2, 3]) == "a"
+    assert tokenizer.encode(" \n\x07") == []
+    assert tokenizer.decode(tokenizer.encode_sampled("  the  sea", alpha=0.1, seed=1)) == "the sea"
+    assert list(tokenizer.encode_lines(["the ", "", "sea"])) == [
+        tokenizer.encode("the"),
+        [],
+        tokenizer.encode("sea"),
+    ]
+
+
+def test_folded_spaces_are_saved(train: Train, tmp_path: Path) -> None:
+    train("sentencepiece", vocab_size=340, spaces="folded").save(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.facts()["spaces"] == "folded"
+    assert loaded.decode(loaded.encode(" the  sea")) == "the sea"
+
+
+def test_folded_pieces_are_learnt_from_folded_text(train: Train) -> None:
+    texts = ["one two\n", "  one\ttwo", "", "\n"] * 9
+    tokenizer = train("sentencepiece", texts, vocab_size=268, spaces="folded")
+    assert {"▁one", "▁two"} & set(tokenizer.pieces(range(268)))
+    with pytest.raises(TokenizerError, match="training text is empty"):
+        train("sentencepiece", ["\n", " "], spaces="folded")

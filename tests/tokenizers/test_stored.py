@@ -41,6 +41,7 @@ Train: TypeAlias = Callable[..., Tokenizer]
         ({"user_symbols": ("a b",)}, "user symbol 'a b': .* no white space"),
         ({"user_symbols": ("▁a",)}, "no white space or U"),
         ({"user_symbols": ("a", "a")}, "user_symbols has a text twice"),
+        ({"spaces": "none"}, "spaces is 'none': use 'kept' or 'folded'"),
     ],
 )
 def test_values_outside_their_range_are_refused(settings: dict[str, Any], message: str) -> None:

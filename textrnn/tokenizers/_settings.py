@@ -31,6 +31,9 @@ class TokenizerSettings:
         min_frequency: words or characters seen less often are unknown.
         lowercase: fold case first (word and char); decoding then gives lower case.
         pretokenized: the text of a benchmark, its tokens separated by spaces (word).
+        spaces: ``kept`` as they are, or ``folded``: a text is one line of words with single spaces,
+            whatever white space and control characters lay between them, and a word has the same
+            pieces wherever it stands (sentencepiece). Translation wants it folded.
 
     Raises:
         UsageError: a value outside its range.
@@ -52,11 +55,14 @@ class TokenizerSettings:
     min_frequency: int = 1
     lowercase: bool = False
     pretokenized: bool = False
+    spaces: Literal["kept", "folded"] = "kept"
 
     def __post_init__(self) -> None:
         """Check the values."""
         if self.model_type not in ("unigram", "bpe"):
             raise UsageError(f"model_type is {self.model_type!r}: use 'unigram' or 'bpe'")
+        if self.spaces not in ("kept", "folded"):
+            raise UsageError(f"spaces is {self.spaces!r}: use 'kept' or 'folded'")
         if self.normalization not in NORMALIZATIONS:
             raise UnknownNameError("normalization", self.normalization, NORMALIZATIONS)
         if self.vocab_size is not None and self.vocab_size < 5:

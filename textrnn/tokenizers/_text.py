@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from textrnn.errors import DataError
 
-__all__ = ["decoded_lines", "read_lines", "utf8"]
+__all__ = ["decoded_lines", "fold_spaces", "read_lines", "utf8"]
+
+BETWEEN_WORDS = re.compile("[\\s\\x00-\\x1f\\x7f-\\x9f\\u200b\\ufeff]+")
+
+
+def fold_spaces(text: str) -> str:
+    r"""A text as one line of words with single spaces; control characters count as white space.
+
+    >>> fold_spaces("\ufeff Guten\u00a0 Tag,\x00\tTom!\r\n")
+    'Guten Tag, Tom!'
+    """
+    return BETWEEN_WORDS.sub(" ", text).strip(" ")
 
 
 def utf8(text: str) -> bytes:

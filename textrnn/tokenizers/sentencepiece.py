@@ -14,7 +14,7 @@ from textrnn.errors import TokenizerError, UsageError
 from textrnn.tokenizers._base import BOS, EOS, PAD, SPECIAL_PIECES, UNK, Tokenizer
 from textrnn.tokenizers._sampling import SPACE, BPESampler, TextSampler, UnigramSampler
 from textrnn.tokenizers._settings import TokenizerSettings
-from textrnn.tokenizers._text import utf8
+from textrnn.tokenizers._text import fold_spaces, utf8
 from textrnn.tokenizers._training import one_line, train_model
 
 __all__ = ["SentencePieceTokenizer"]
@@ -35,6 +35,7 @@ class SentencePieceTokenizer(Tokenizer):
         model_type: ``unigram`` or ``bpe``, which that model is.
         normalization: the rule it was trained with.
         user_symbols: the texts that are always one piece in it.
+        spaces: ``folded`` reads and gives back single spaces only; see :class:`TokenizerSettings`.
 
     Raises:
         TokenizerError: the bytes are not such a model, or its special ids are not 0 to 3.
@@ -48,7 +49,7 @@ class SentencePieceTokenizer(Tokenizer):
     kind: ClassVar[str] = "sentencepiece"
     settings_used: ClassVar[frozenset[str]] = frozenset(
         {"vocab_size", "model_type", "byte_fallback", "character_coverage", "normalization"}
-        | {"user_symbols", "max_sentences", "seed"}
+        | {"user_symbols", "max_sentences", "seed", "spaces"}
     )
 
     def __init__(
@@ -58,6 +59,7 @@ class SentencePieceTokenizer(Tokenizer):
         model_type: str = "unigram",
         normalization: str = "identity",
         user_symbols: Sequence[str] = (),
+        spaces: str = "kept",
     ) -> None:
         from sentencepiece import SentencePieceProcessor
 
@@ -65,6 +67,7 @@ class SentencePieceTokenizer(Tokenizer):
         self._model_type = model_type
         self._normalization = normalization
         self._user_symbols = list(user_symbols)
+        self._spaces = spaces
         self._processor = processor = SentencePieceProcessor()
         try:
             processor.LoadFromSerializedProto(model)
@@ -116,7 +119,7 @@ class SentencePieceTokenizer(Tokenizer):
             raise UsageError(f"alpha is {alpha}: use 0 to 1")
         rng = random.Random(seed)
         ids: list[int] = []
-        for part, mark in split_at_marks(text):
+        for part, mark in split_at_marks(self._prepared(text)):
             for piece in self._sampler.sample(self._processor.normalize(part), alpha, rng):
                 drawn = self._ids_of(piece)
                 if drawn != [UNK] or ids[-1:] != drawn:  # a run of unknown characters is one UNK
@@ -124,9 +127,21 @@ class SentencePieceTokenizer(Tokenizer):
             ids += self._between[mark]
         return ids
 
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ``ids``; see :meth:`Tokenizer.decode`."""
+        text = super().decode(ids)
+        return fold_spaces(text) if self._spaces == "folded" else text
+
+    def _prepared(self, text: str) -> str:
+        """What sentencepiece is to read; folded, each word has a space before it."""
+        if self._spaces == "kept":
+            return text
+        words = fold_spaces(text)
+        return f" {words}" if words else ""
+
     def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
         """Encode the parts between newlines and U+2581, and put those two back in."""
-        split = [split_at_marks(text) for text in texts]
+        split = [split_at_marks(self._prepared(text)) for text in texts]
         parts = [part for text in split for part, _ in text]
         encoded = iter(self._processor.encode(parts, out_type=int, num_threads=1))
         for text in split:
@@ -140,11 +155,14 @@ class SentencePieceTokenizer(Tokenizer):
     def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> Self:
         """Pieces learnt from a sample of the lines of ``texts``; see :meth:`Tokenizer.train`."""
         cls.refuse_unused(settings.given())
+        if settings.spaces == "folded":
+            texts = (f" {words}" for text in texts if (words := fold_spaces(text)))
         return cls(
             train_model(texts, settings),
             model_type=settings.model_type,
             normalization=settings.normalization,
             user_symbols=settings.user_symbols,
+            spaces=settings.spaces,
         )
 
     def _saved(self) -> dict[str, Any]:
@@ -152,6 +170,7 @@ class SentencePieceTokenizer(Tokenizer):
             "model_type": self._model_type,
             "normalization": self._normalization,
             "user_symbols": self._user_symbols,
+            "spaces": self._spaces,
             "vocab_size": self.vocab_size,
             "sha256": hashlib.sha256(self._model).hexdigest(),
         }
@@ -188,6 +207,7 @@ def read_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
         "model_type": saved.get("model_type", "unigram"),
         "normalization": saved.get("normalization", "identity"),
         "user_symbols": saved.get("user_symbols", []),
+        "spaces": saved.get("spaces", "kept"),
     }
     symbols = settings["user_symbols"]
     if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
