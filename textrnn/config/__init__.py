@@ -8,6 +8,7 @@ _base        what all settings share
 settings     tokenizer, data, encoder; the recipe of a language model
 training     how a network is trained
 pairs        data and tokenizers of a translator
+translation  network of a translator
 reading      from YAML and overrides to checked settings
 """
 
@@ -33,10 +34,17 @@ from textrnn.config.training import (
     TranslationTrainingSettings,
     UnfreezeSettings,
 )
+from textrnn.config.translation import (
+    AttentionSettings,
+    DecoderSettings,
+    TranslationHeadSettings,
+)
 
 __all__ = [
+    "AttentionSettings",
     "CardSettings",
     "DataSettings",
+    "DecoderSettings",
     "EncoderSettings",
     "LanguageModelHeadSettings",
     "LanguageModelRecipe",
@@ -50,6 +58,7 @@ __all__ = [
     "Settings",
     "TokenizerSection",
     "TrainingSettings",
+    "TranslationHeadSettings",
     "TranslationTrainingSettings",
     "UnfreezeSettings",
     "apply_overrides",

@@ -1,11 +1,14 @@
-"""Dropout for recurrent networks: masks that are held over time, and dropout of whole words."""
+"""Dropout for recurrent networks: masks that are held over time, and dropout of words."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["LockedDropout", "drop_words"]
+from textrnn.tokenizers import EOS, UNK
+
+__all__ = ["LockedDropout", "drop_words", "replace_words"]
 
 
 class LockedDropout(nn.Module):
@@ -26,11 +29,14 @@ class LockedDropout(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(B, T, D) to (B, T, D)."""
+        mask = self.mask(inputs, inputs.shape[2])
+        return inputs if mask is None else inputs * mask.unsqueeze(1)
+
+    def mask(self, like: Tensor, width: int) -> Tensor | None:
+        """A mask (B, D) for a batch such as ``like`` (B, ...); None where nothing is dropped."""
         if not self.training or self.probability == 0.0:
-            return inputs
-        batch, _, width = inputs.shape
-        mask = F.dropout(inputs.new_ones(batch, 1, width), self.probability)
-        return inputs * mask
+            return None
+        return F.dropout(like.new_ones(like.shape[0], width), self.probability)
 
     def extra_repr(self) -> str:
         """The probability, for printing."""
@@ -55,3 +61,22 @@ def drop_words(vectors: Tensor, ids: Tensor, vocab_size: int, probability: float
     """
     mask = F.dropout(vectors.new_ones(vocab_size, 1), probability)
     return vectors * F.embedding(ids, mask)
+
+
+def replace_words(ids: Tensor, probability: float) -> Tensor:
+    """Word dropout: each word is UNK with some probability (arXiv:1511.06349, section 3.1).
+
+    Unlike :func:`drop_words` it is drawn for every place anew, so that the network sees what an
+    unknown word looks like. PAD, BOS and EOS stay.
+
+    Args:
+        ids: (B, T).
+        probability: of a word being replaced.
+
+    >>> replace_words(torch.tensor([[2, 7, 8, 9, 3, 0]]), 0.0).tolist()
+    [[2, 7, 8, 9, 3, 0]]
+    """
+    if probability == 0.0:
+        return ids
+    drawn = torch.rand(ids.shape, device=ids.device) < probability
+    return ids.masked_fill(drawn & (ids > EOS), UNK)

@@ -14,7 +14,14 @@ from torch.nn import functional as F
 from textrnn.config import LanguageModelHeadSettings
 from textrnn.errors import UsageError
 
-__all__ = ["AdaptiveHead", "OutputHead", "linear_cross_entropy", "make_head", "rows_at_once"]
+__all__ = [
+    "AdaptiveHead",
+    "OutputHead",
+    "linear_cross_entropy",
+    "log_probs_of",
+    "make_head",
+    "rows_at_once",
+]
 
 BLOCK_ELEMENTS = 24_000_000
 """Logits held at once, about, in the precision of the products: enough for efficient ones."""
@@ -32,7 +39,13 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, learning: bool
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        smoothing: float,
+        learning: bool,
     ) -> Tensor:
         ctx.dtypes = hidden.dtype, weight.dtype, bias.dtype
         if torch.is_autocast_enabled(hidden.device.type):
@@ -47,7 +60,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         bias_grad: Tensor | None = None
         for inputs, chosen in _blocks(hidden, targets, rows_at_once(weight.shape[0])):
             block = torch.addmm(offset, inputs, matrix.t())
-            losses += _losses_and_errors(block, chosen, exact)
+            losses += _losses_and_errors(block, chosen, exact, smoothing)
             if learning:
                 hidden_grads.append(block @ matrix)
                 weight_part = (block.t() @ inputs).to(exact)
@@ -61,30 +74,40 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         hidden, weight, bias = (
             (saved * grads[0]).to(dtype)
             for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         )
-        return hidden, weight, bias, None, None
+        return hidden, weight, bias, None, None, None
 
 
 def _blocks(hidden: Tensor, targets: Tensor, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
 
 
-def _losses_and_errors(block: Tensor, targets: Tensor, exact: torch.dtype) -> Tensor:
-    """The summed loss of logits (N, V), which become the errors, softmax minus one-hot."""
+def _losses_and_errors(
+    block: Tensor, targets: Tensor, exact: torch.dtype, smoothing: float
+) -> Tensor:
+    """The summed loss of logits (N, V), which become the errors, softmax minus the targets."""
     total = torch.zeros((), dtype=exact, device=block.device)
+    share = smoothing / block.shape[1]
     for logits, chosen in _blocks(block, targets.unsqueeze(1), CHUNK_ROWS):
         log_probs = torch.log_softmax(logits, -1, dtype=exact)
-        total -= log_probs.gather(1, chosen).sum()
-        errors = log_probs.exp_().scatter_add_(1, chosen, log_probs.new_full(chosen.shape, -1.0))
+        total -= (1.0 - smoothing) * log_probs.gather(1, chosen).sum()
+        if smoothing:
+            total -= share * log_probs.sum()
+        errors = log_probs.exp_()
+        if smoothing:
+            errors.sub_(share)
+        errors.scatter_add_(1, chosen, errors.new_full(chosen.shape, smoothing - 1.0))
         logits.copy_(errors)
     return total
 
 
-def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+def linear_cross_entropy(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
+) -> Tensor:
     """The summed cross-entropy, in nats, of ``softmax(hidden weight^T + bias)`` and the targets.
 
     Equal to ``F.cross_entropy(F.linear(hidden, weight, bias), targets, reduction="sum")``, with
@@ -96,6 +119,8 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: 
         weight: (V, E).
         bias: (V,).
         targets: ids (N,).
+        label_smoothing: the share of a target's probability that is spread evenly over all V
+            (Szegedy et al. 2016, arXiv:1512.00567, section 7).
 
     >>> hidden, weight, targets = torch.randn(3, 4), torch.randn(5, 4), torch.tensor([0, 4, 2])
     >>> whole = F.cross_entropy(hidden @ weight.t(), targets, reduction="sum")
@@ -104,7 +129,9 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targets: 
     True
     """
     learning = torch.is_grad_enabled()  # always False inside of the function
-    return _LinearCrossEntropy.apply(hidden, weight, bias, targets, learning)  # type: ignore[no-any-return, no-untyped-call]
+    return _LinearCrossEntropy.apply(  # type: ignore[no-any-return, no-untyped-call]
+        hidden, weight, bias, targets, label_smoothing, learning
+    )
 
 
 class OutputHead(nn.Module):
@@ -141,10 +168,10 @@ class OutputHead(nn.Module):
         """(..., H) to log-probabilities (..., V)."""
         return torch.log_softmax(self.logits(hidden), -1)
 
-    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+    def loss(self, hidden: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
         projected = self.projection(hidden)
-        return linear_cross_entropy(projected, self.weight, self.bias, targets)
+        return linear_cross_entropy(projected, self.weight, self.bias, targets, label_smoothing)
 
 
 class AdaptiveHead(nn.Module):
@@ -225,3 +252,18 @@ def make_head(
     if settings.cutoffs:
         return AdaptiveHead(hidden_size, vocab_size, settings.cutoffs)
     return OutputHead(hidden_size, vocab_size, embedding if settings.tied else None)
+
+
+def log_probs_of(head: OutputHead | AdaptiveHead, hidden: Tensor, targets: Tensor) -> Tensor:
+    """The log-probability of each target: (N, H) and (N,) to (N,), a chunk at a time.
+
+    >>> head = OutputHead(4, 10)
+    >>> log_probs_of(head, torch.zeros(3, 4), torch.tensor([1, 2, 3])).shape
+    torch.Size([3])
+    """
+    rows = rows_at_once(head.vocab_size)
+    chunks = zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
+    parts = [
+        head.log_probs(part).gather(-1, chosen.unsqueeze(-1)).squeeze(-1) for part, chosen in chunks
+    ]
+    return torch.cat(parts) if parts else hidden.new_zeros(0)

@@ -14,7 +14,7 @@ from textrnn.data import IGNORE, Corpus, TokenStreams, Window
 from textrnn.metrics import TextScore
 from textrnn.nn.dropout import LockedDropout
 from textrnn.nn.encoder import Encoder, State, detach
-from textrnn.nn.head import make_head, rows_at_once
+from textrnn.nn.head import log_probs_of, make_head
 from textrnn.tasks._base import Loss, Scores, StepGraph, Task, network_section
 
 __all__ = ["LanguageModeling"]  # the family's entry
@@ -68,14 +68,7 @@ class LanguageModelNetwork(nn.Module):
 
     def log_probs(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The log-probability of each target: (N, H) and (N,) to (N,), a chunk at a time."""
-        rows = rows_at_once(self.head.vocab_size)
-        parts = [
-            self.head.log_probs(part).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
-            for part, chosen in zip(
-                torch.split(hidden, rows), torch.split(targets, rows), strict=True
-            )
-        ]
-        return torch.cat(parts) if parts else hidden.new_zeros(0)
+        return log_probs_of(self.head, hidden, targets)
 
     def forward(self, ids: Tensor, targets: Tensor, state: State | None) -> Loss:
         """The loss of a window, with AR and TAR (arXiv:1708.02182, section 4.4) in training."""

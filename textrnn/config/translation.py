@@ -1,0 +1,62 @@
+"""The network of a translator: its decoder, its attention and its output layer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from textrnn.config._base import Count, Probability, Settings, Size
+
+__all__ = ["AttentionSettings", "DecoderSettings", "TranslationHeadSettings"]
+
+
+class AttentionSettings(Settings):
+    """How the decoder reads the source: ``kind`` is a file in ``nn/attention``.
+
+    ``size`` and ``heads`` belong to some of the kinds only; None: the kind's own default.
+    """
+
+    kind: str = "additive"
+    size: Size | None = None
+    heads: Count | None = None
+
+    def options(self) -> dict[str, int | None]:
+        """What is not the kind itself."""
+        return {"size": self.size, "heads": self.heads}
+
+
+class DecoderSettings(Settings):
+    """The recurrent layers that write the target.
+
+    ``embedding_size``: None for the encoder's; it has none of its own where all embeddings are
+    one. ``output_size`` is the width of the attentional vector; None: ``hidden_size``. ``bridge``:
+    the encoder's last states, projected, are the decoder's first; without it they are zeros.
+    """
+
+    cell: str = "lstm"
+    embedding_size: Size | None = None
+    hidden_size: Size = 256
+    output_size: Size | None = None
+    layers: Annotated[int, Field(ge=1, le=64)] = 1
+    attention: AttentionSettings = AttentionSettings()
+    input_feeding: bool = True
+    bridge: bool = True
+    dropout: Probability = 0.0
+    input_dropout: Probability = 0.0
+    output_dropout: Probability = 0.0
+    embedding_dropout: Probability = 0.0
+    weight_drop: Probability = 0.0
+    layer_norm: bool = False
+    residual: bool = False
+
+
+class TranslationHeadSettings(Settings):
+    """The output layer's weight.
+
+    It is its own (``none``), the decoder's embedding (``output``), or the one embedding of source
+    and target (``all``), which needs one vocabulary for both (Press and Wolf 2017,
+    arXiv:1608.05859, section 4).
+    """
+
+    tied: Literal["none", "output", "all"] = "output"
