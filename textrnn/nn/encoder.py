@@ -101,7 +101,11 @@ class Encoder(nn.Module):
 
     def cells(self) -> list[Cell]:
         """All cells, in the order of the state."""
-        return [cast(Cell, cell) for layer in self.layers for cell in layer.children()]
+        return [cell for layer in range(len(self.layers)) for cell in self.layer_cells(layer)]
+
+    def layer_cells(self, layer: int) -> list[Cell]:
+        """The cells of one layer, forward before backward."""
+        return [cast(Cell, cell) for cell in self.layers[layer].children()]
 
     def initial_state(self, batch: int) -> State:
         """Zeros for ``batch`` rows."""
@@ -128,16 +132,16 @@ class Encoder(nn.Module):
         values = self.input_dropout(self.embed(inputs))
         before = state or self.initial_state(values.shape[0])
         after: list[CellState] = []
-        for index, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+        for index in range(len(self.layers)):
             if index:
                 values = self.layer_dropout(values)
             outputs = []
-            for direction, cell in enumerate(layer.children()):
+            for direction, cell in enumerate(self.layer_cells(index)):
                 cell_inputs = reverse(values, lengths) if direction else values
                 read, new = cell(cell_inputs, before[len(after)], lengths)
                 outputs.append(reverse(read, lengths) if direction else read)
                 after.append(new)
-            values = self._join(norm, outputs, values)
+            values = self.join(index, outputs, values)
         if lengths is not None:  # a norm or a residual puts something into the padding
             time = torch.arange(values.shape[1], device=values.device)
             values = values * (time < lengths.to(values.device).unsqueeze(1)).unsqueeze(2)
@@ -153,15 +157,16 @@ class Encoder(nn.Module):
             raise UsageError("a bidirectional encoder reads whole sequences, not single steps")
         values = self.embed(inputs)
         after: list[CellState] = []
-        for cell, norm, before in zip(self.cells(), self.norms, state, strict=True):
+        for index, (cell, before) in enumerate(zip(self.cells(), state, strict=True)):
             output, new = cell.step(values, before)
             after.append(new)
-            values = self._join(norm, [output], values)
+            values = self.join(index, [output], values)
         return values, tuple(after)
 
-    def _join(self, norm: nn.Module, outputs: list[Tensor], inputs: Tensor) -> Tensor:
-        """The directions side by side, normalised, plus the layer's input where asked for."""
-        joined: Tensor = norm(torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0])
+    def join(self, layer: int, outputs: list[Tensor], inputs: Tensor) -> Tensor:
+        """A layer's directions side by side, normalised, plus its input where asked for."""
+        joined = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+        joined = cast(Tensor, self.norms[layer](joined))
         if self.settings.residual and joined.shape == inputs.shape:
             joined = joined + inputs
         return joined
