@@ -1,19 +1,41 @@
-"""Corpora and batches: from files and hub sets to windows of ids."""
+"""Corpora and batches: from files and hub sets to windows of ids, or to batches of pairs.
+
+sources        text: files, folders, tables, hub sets
+corpus         text as ids, mapped
+streams        windows of ids, for truncated backpropagation through time
+pair_sources   sentence pairs: aligned files, tables, hub sets
+pairs          sentence pairs as ids, mapped
+buckets        batches of pairs of like lengths
+"""
 
 from __future__ import annotations
 
+from textrnn.data.buckets import PairBatch, PairBatches
 from textrnn.data.corpus import Corpus, prepare_corpus
+from textrnn.data.pair_sources import AlignedFiles, PairSource, open_pairs
+from textrnn.data.pairs import PairCorpus, Pairs, PairSelection, PairsFrom, mix, prepare_pairs
 from textrnn.data.sources import HubText, LocalText, TextSource, open_source
 from textrnn.data.streams import IGNORE, TokenStreams, Window
 
 __all__ = [
     "IGNORE",
+    "AlignedFiles",
     "Corpus",
     "HubText",
     "LocalText",
+    "PairBatch",
+    "PairBatches",
+    "PairCorpus",
+    "PairSelection",
+    "PairSource",
+    "Pairs",
+    "PairsFrom",
     "TextSource",
     "TokenStreams",
     "Window",
+    "mix",
+    "open_pairs",
     "open_source",
     "prepare_corpus",
+    "prepare_pairs",
 ]

@@ -18,7 +18,7 @@ from textrnn.data.sources import Documents, TextSource
 from textrnn.errors import DataError
 from textrnn.tokenizers import BOS, EOS, UNK, Tokenizer
 
-__all__ = ["Corpus", "prepare_corpus"]
+__all__ = ["Corpus", "prepare_corpus", "tokenizer_identity"]
 
 LINES_AT_ONCE = 20_000
 
@@ -74,7 +74,7 @@ def prepare_corpus(
     Raises:
         DataError: the text is empty, or cannot be read.
     """
-    key = repr((source.fingerprint(), _identity(tokenizer), documents, sampling))
+    key = repr((source.fingerprint(), tokenizer_identity(tokenizer), documents, sampling))
     stem = cache / hashlib.sha256(key.encode()).hexdigest()[:16]
     facts, ids_file = stem.with_suffix(".json"), stem.with_suffix(".ids")
     if not facts.exists():
@@ -94,7 +94,7 @@ def prepare_corpus(
     return Corpus(**saved | {"path": ids_file})
 
 
-def _identity(tokenizer: Tokenizer) -> str:
+def tokenizer_identity(tokenizer: Tokenizer) -> str:
     """What decides the ids of a text: the tokenizer's facts and its vocabulary."""
     pieces = "\0".join(tokenizer.pieces(range(tokenizer.vocab_size)))
     return repr((tokenizer.facts(), hashlib.sha256(pieces.encode()).hexdigest()))

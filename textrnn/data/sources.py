@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,22 @@ from typing import Any, Literal
 from textrnn.config import DataSettings
 from textrnn.errors import DataError
 
-__all__ = ["HubText", "LocalText", "TextSource", "end_lines", "is_table", "open_source"]
+__all__ = [
+    "SPLIT_NAMES",
+    "TABLES",
+    "HubText",
+    "LocalText",
+    "TextSource",
+    "end_lines",
+    "ending_of",
+    "files_near",
+    "is_hub_set",
+    "is_table",
+    "open_source",
+    "read_hub",
+    "read_rows",
+    "read_text",
+]
 
 Documents = Literal["file", "blank_line", "line"]
 TABLES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".parquet": "parquet"}
@@ -49,9 +64,9 @@ class LocalText:
     def documents(self, kind: Documents) -> Iterator[Iterable[str]]:
         """The documents, each as its lines, newlines kept."""
         for path in self.paths:
-            table = TABLES.get(_ending(path))
+            table = TABLES.get(ending_of(path))
             if table is None:
-                yield from _split(_read_lines(path), kind)
+                yield from _split(read_text(path), kind)
             else:
                 for row in _read_table(path, table, self.column):
                     yield row.splitlines(keepends=True)
@@ -90,23 +105,8 @@ class HubText:
         yield from _split(end_lines(self._rows()), kind)
 
     def _rows(self) -> Iterator[str]:
-        from datasets import load_dataset
-
-        try:
-            rows = load_dataset(
-                self.path,
-                self.name_of_set,
-                split=self.split,
-                revision=self.revision,
-                streaming=True,
-            )
-            yield from _column(rows, self.column, self.path)
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise DataError(
-                f"cannot read {self.name} from the hub ({type(error).__name__}: {reason}); "
-                "for local files, set data.path to their folder"
-            ) from error
+        rows = read_hub(self.path, self.split, self.name_of_set, self.revision)
+        yield from _column(rows, self.column, self.path)
 
 
 TextSource = LocalText | HubText
@@ -122,20 +122,46 @@ def open_source(data: DataSettings, split: Literal["train", "valid", "test"]) ->
     if named is None:
         return None
     names = (named,) if isinstance(named, str) else tuple(named)
-    if data.path is not None and not Path(data.path).exists():
-        if data.path.count("/") != 1 or data.path.startswith((".", "/", "~")):
-            raise DataError(
-                f"data.path {data.path!r} is neither a folder here nor a hub id (ORG/NAME)"
-            )
-        if len(names) > 1:
-            raise DataError(
-                f"data.{split}: a hub set has one split for each of train, valid and test"
-            )
+    if data.path is not None and is_hub_set(data.path, split, names):
         return HubText(data.path, names[0], data.name, data.revision, data.column)
     folder = Path(data.path) if data.path is not None else Path()
     return LocalText(
         tuple(file for name in names for file in _find(folder, name, split)), data.column
     )
+
+
+def is_hub_set(path: str, split: str, names: Sequence[str]) -> bool:
+    """Whether ``data.path`` is a set on the hub: what exists here is never looked for there.
+
+    Raises:
+        DataError: it is neither, or several names stand for one split of it.
+    """
+    if Path(path).expanduser().exists():
+        return False
+    if path.count("/") != 1 or path.startswith((".", "/", "~")):
+        raise DataError(f"data.path {path!r} is neither a folder here nor a hub id (ORG/NAME)")
+    if len(names) > 1:
+        raise DataError(f"data.{split}: a hub set has one split for each of train, valid and test")
+    return True
+
+
+def read_hub(path: str, split: str, name: str | None, revision: str | None) -> Iterator[Any]:
+    """The rows of a split of a set on the hub, as they come.
+
+    Raises:
+        DataError: the hub cannot be reached, or has no such set or split.
+    """
+    from datasets import load_dataset
+
+    try:
+        yield from load_dataset(path, name, split=split, revision=revision, streaming=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        configuration = f" ({name})" if name else ""
+        raise DataError(
+            f"cannot read {path}{configuration}, split {split} from the hub "
+            f"({type(error).__name__}: {reason}); for local files, set data.path to their folder"
+        ) from error
 
 
 def _find(folder: Path, name: str, split: str) -> list[Path]:
@@ -154,10 +180,11 @@ def _find(folder: Path, name: str, split: str) -> list[Path]:
                 if inside:
                     return inside
                 raise DataError(f"data.{split}: the folder {path} has no files")
-    raise DataError(f"data.{split}: no file {folder / name}{_near(folder, name)}")
+    raise DataError(f"data.{split}: no file {folder / name}{files_near(folder, name)}")
 
 
-def _near(folder: Path, name: str) -> str:
+def files_near(folder: Path, name: str) -> str:
+    """What lies in a folder where a file was not found, for the end of a message."""
     there = sorted(os.listdir(folder)) if folder.is_dir() else []
     return f"; in {folder} there are: {', '.join(there[:8])}" if there and "/" not in name else ""
 
@@ -168,14 +195,15 @@ def is_table(path: Path) -> bool:
     >>> is_table(Path("reviews.tsv.gz")), is_table(Path("book.txt"))
     (True, False)
     """
-    return _ending(path) in TABLES
+    return ending_of(path) in TABLES
 
 
-def _ending(path: Path) -> str:
+def ending_of(path: Path) -> str:
+    """The ending that tells what a file is, ``.gz`` aside."""
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
 
 
-def _read_lines(path: Path) -> Iterator[str]:
+def read_text(path: Path) -> Iterator[str]:
     """The lines of a text file, newlines kept as they are, decoded strictly."""
     offset = 0
     try:
@@ -193,16 +221,26 @@ def _read_lines(path: Path) -> Iterator[str]:
 
 
 def _read_table(path: Path, kind: str, column: str) -> Iterator[str]:
-    from datasets import load_dataset
-
     options: dict[str, Any] = {}
     if kind == "csv":
         options = {"keep_default_na": False, "converters": {column: str}}
-        if _ending(path) == ".tsv":
+        if ending_of(path) == ".tsv":
             options |= {"sep": "\t", "quoting": 3}
+    yield from _column(read_rows(path, kind, **options), column, str(path))
+
+
+def read_rows(path: Path, kind: str, **options: Any) -> Iterator[Any]:
+    """The rows of a local table, by the reader of that kind in ``datasets``.
+
+    Raises:
+        DataError: the file is damaged, or not of that kind.
+    """
+    from datasets import load_dataset
+
     try:
-        rows = load_dataset(kind, data_files=str(path), split="train", streaming=True, **options)
-        yield from _column(rows, column, str(path))
+        yield from load_dataset(
+            kind, data_files=str(path), split="train", streaming=True, **options
+        )
     except (OSError, ValueError) as error:  # pandas and pyarrow raise kinds of ValueError
         raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
