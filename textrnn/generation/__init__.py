@@ -4,7 +4,10 @@
     settings.py   GenerationSettings: the options, filled in, and the rules they stand for
     rules/        what stands between the model's logits and the choice
     loop.py       greedy choice and sampling; yields tokens as they come
-    beam.py       beam search
+    beam.py       beam search; hypotheses.py says what is asked for and found, search.py holds the
+                  rows of a batch, candidates.py their best tokens, scoring.py compares them
+    terms.py      texts that must appear, and how far a hypothesis has come (grid.py: its rows)
+    repetition.py the guard against texts that never end
     draw.py       random streams, one a text
     history.py    the last tokens, as rules see them
     text.py       ids to text while it grows: whole characters, stop texts
@@ -15,9 +18,10 @@ see at most the last :data:`HISTORY` tokens, and the loop keeps nothing else.
 
 from __future__ import annotations
 
-from textrnn.generation.beam import BeamPlan, Hypothesis, LengthPenalty, Scoring, beam_search
+from textrnn.generation.beam import beam_search
 from textrnn.generation.draw import RandomStream, fresh_seed
 from textrnn.generation.history import HISTORY
+from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import (
     FinishReason,
     Plan,
@@ -28,7 +32,10 @@ from textrnn.generation.loop import (
     pad_right,
 )
 from textrnn.generation.options import GenerationOptions, TextOptions
+from textrnn.generation.repetition import RepetitionGuard
+from textrnn.generation.scoring import LengthPenalty, Scoring, coverage_penalty
 from textrnn.generation.settings import GenerationSettings
+from textrnn.generation.terms import Speller, Terms, is_unspaced
 from textrnn.generation.text import Writer, find_stop
 
 __all__ = [
@@ -41,15 +48,21 @@ __all__ = [
     "LengthPenalty",
     "Plan",
     "RandomStream",
+    "RepetitionGuard",
     "Row",
     "Scoring",
+    "Speller",
     "Step",
+    "Terms",
     "TextOptions",
     "Token",
+    "Wish",
     "Writer",
     "beam_search",
+    "coverage_penalty",
     "find_stop",
     "fresh_seed",
     "generate_tokens",
+    "is_unspaced",
     "pad_right",
 ]

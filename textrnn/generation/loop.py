@@ -129,8 +129,12 @@ def generate_tokens(
         logits, state = engine.step(ids, state)
 
 
-def allow(rules: tuple[Rule, ...], ids: Ids, logits: Logits, new_tokens: int) -> Logits:
+def allow(
+    rules: tuple[Rule, ...], ids: Ids, logits: Logits, new_tokens: int, *, unknown: bool = False
+) -> Logits:
     """New logits (B, V): PAD, UNK and BOS, which are never generated, banned; then the rules.
+
+    With ``unknown`` UNK may be generated.
 
     Raises:
         GenerationError: no token is left, or the model's output is not numbers.
@@ -138,7 +142,7 @@ def allow(rules: tuple[Rule, ...], ids: Ids, logits: Logits, new_tokens: int) ->
     if not np.isfinite(logits.max(axis=1)).all():
         raise GenerationError("the model's output is not numbers: its parameters may be damaged")
     allowed = logits.copy()
-    allowed[:, (PAD, UNK, BOS)] = -np.inf
+    allowed[:, (PAD, BOS) if unknown else (PAD, UNK, BOS)] = -np.inf
     return apply_rules(rules, ids, allowed, new_tokens)
 
 

@@ -84,13 +84,17 @@ def search(
     model: LanguageModel, jobs: Sequence[Job], settings: GenerationSettings
 ) -> list[Generation]:
     """The texts of all jobs by beam search."""
+
+    def stopped(ids: tuple[int, ...]) -> bool:
+        return find_stop(model.tokenizer.decode(ids), settings.stop) is not None
+
     begun, logits, state = _read(model, jobs)
     plan = BeamPlan(
         beam_size=cast(int, settings.beam_size),
         max_new_tokens=cast(int, settings.max_new_tokens),
         rules=settings.build_rules(model.tokenizer),
         scoring=LengthPenalty(cast(float, settings.length_penalty)),
-        stopped=lambda ids: find_stop(model.tokenizer.decode(ids), settings.stop) is not None,
+        stopped=stopped if settings.stop else None,
     )
     found = beam_search(model.engine, begun, logits, state, plan)
     return [

@@ -1,0 +1,121 @@
+"""The rows of a beam search whose texts must contain terms: which of their candidates to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.generation.hypotheses import Wish
+from textrnn.generation.rules import Ids
+from textrnn.generation.terms import Progress
+from textrnn.tokenizers import EOS
+
+__all__ = ["Grid"]
+
+_OVERDUE = 8  # tokens beyond all that terms are granted, after which a text ends in any case
+
+
+class Grid:
+    """How far each row has come with its sentence's terms.
+
+    Args:
+        beam_size: K, the places for each number of a sentence's terms' tokens that are in place.
+        wishes: of each sentence.
+
+    Attributes:
+        granted: the tokens that each sentence's terms take at most.
+    """
+
+    def __init__(self, beam_size: int, wishes: Sequence[Wish]) -> None:
+        self._beam_size = beam_size
+        self._progress = [
+            None if wish.terms is None else wish.terms.measure(b"") for wish in wishes
+        ]
+        self._sentences = list(range(len(wishes)))
+        self.granted = [wish.terms.levels if wish.terms else 0 for wish in wishes]
+
+    @property
+    def active(self) -> bool:
+        """Whether any row has terms."""
+        return any(progress is not None for progress in self._progress)
+
+    @property
+    def rows(self) -> Ids:
+        """The rows that have terms."""
+        has = [row for row, progress in enumerate(self._progress) if progress is not None]
+        return np.array(has, np.int64)
+
+    def wanted(self) -> Ids:
+        """For each row the ids that go on with a term (N, W), filled up with -1."""
+        wanted = [() if progress is None else progress.wanted for progress in self._progress]
+        ids = np.full((len(wanted), max(map(len, wanted))), -1)
+        for row, some in enumerate(wanted):
+            ids[row, : len(some)] = some
+        return ids
+
+    def select(
+        self, ids: Ids, grown: NDArray[np.float64], left: Ids, places: Ids
+    ) -> tuple[Ids, Ids]:
+        """The rows and columns of the candidates to keep, best first in each level.
+
+        Args:
+            ids: of the candidates (N, C).
+            grown: their texts' log-probabilities (N, C).
+            left: how many tokens may follow, by sentence (B,).
+            places: how many more may finish, by sentence (B,).
+        """
+        kept: list[tuple[int, int]] = []
+        levels: dict[tuple[int, int], list[tuple[float, int, int]]] = {}
+        for row, progress in enumerate(self._progress):
+            sentence = self._sentences[row]
+            if progress is None:
+                continue
+            for level, column in _allowed(progress, ids[row], grown[row], int(left[sentence])):
+                found = (-float(grown[row, column]), row, column)
+                levels.setdefault((sentence, level), []).append(found)
+        for (sentence, level), candidates in sorted(levels.items()):
+            whole = level == self.granted[sentence]
+            room = int(places[sentence]) if whole else self._beam_size
+            kept += [(row, column) for _, row, column in sorted(candidates)[:room]]
+        pairs = np.array(kept, np.int64).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
+
+    def may_end(self, rows: Ids, ids: Ids, left: Ids) -> NDArray[np.bool_]:
+        """Which new texts end where no token or fewer are ``left`` (N,): those with all terms."""
+        ends = left <= 0
+        for place, (row, id) in enumerate(zip(rows.tolist(), ids.tolist(), strict=True)):
+            progress = self._progress[row]
+            if ends[place] and progress is not None:
+                overdue = left[place] < -progress.terms.levels - _OVERDUE
+                ends[place] = overdue or progress.after(id).whole
+        return ends
+
+    def go_on(self, rows: Ids, ids: Ids) -> None:
+        """Take the new rows for the present ones."""
+        before = [self._progress[row] for row in rows.tolist()]
+        self._progress = [
+            None if progress is None else progress.after(id)
+            for progress, id in zip(before, ids.tolist(), strict=True)
+        ]
+        self._sentences = [self._sentences[row] for row in rows.tolist()]
+
+
+def _allowed(
+    progress: Progress, ids: Ids, grown: NDArray[np.float64], left: int
+) -> Iterator[tuple[int, int]]:
+    """The levels and columns of a row's candidates that leave room for what is missing.
+
+    Where there are none, the one that goes on with a term.
+    """
+    fallback, none = None, True
+    for column in np.flatnonzero(grown > -np.inf).tolist():
+        after = progress.after(int(ids[column]))
+        if after.whole or (ids[column] != EOS and after.missing <= left):
+            none = False
+            yield after.level, column
+        elif fallback is None or ids[column] in progress.wanted[:1]:
+            fallback = after.level, column
+    if none and fallback is not None:
+        yield fallback

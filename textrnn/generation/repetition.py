@@ -1,0 +1,55 @@
+"""The guard against texts that say the same over and over and never end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from textrnn.generation.rules import Ids, Logits
+from textrnn.tokenizers import PAD
+
+__all__ = ["RepetitionGuard"]
+
+
+@dataclass(frozen=True)
+class RepetitionGuard:
+    """Bans the token that would say a sequence of tokens once more than ``times`` on end.
+
+    Sequences of up to ``longest`` tokens are looked for; one of fewer than ``span / times`` tokens
+    may come until it is ``span`` tokens long, because "ha ha ha ha ha" and "100,000,000" are texts
+    that people write. Unlike a ban of repeated n-grams it leaves alone what comes twice.
+
+    It is a rule (``(ids, logits) -> logits``) too.
+
+    >>> guard = RepetitionGuard(times=2, longest=3, span=2)
+    >>> guard.bans(np.array([[4, 5, 4, 5], [4, 5, 6, 7], [5, 7, 7, 7]]))
+    (array([2, 0]), array([7, 4]))
+    """
+
+    times: int = 4
+    longest: int = 16
+    span: int = 10
+
+    def bans(self, ids: Ids) -> tuple[Ids, Ids]:
+        """Rows and tokens: what must not follow in these rows of ids (B, T)."""
+        rows: list[Ids] = []
+        tokens: list[Ids] = []
+        for period in range(1, self.longest + 1):
+            said = max(self.times, -(-self.span // period)) * period
+            if said > ids.shape[1]:
+                continue
+            tail = ids[:, ids.shape[1] - said :]
+            same = (tail[:, period:] == tail[:, :-period]).all(axis=1) & (tail[:, 0] != PAD)
+            found = np.flatnonzero(same)
+            rows.append(found)
+            tokens.append(tail[found, 0])
+        if not rows:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        return np.concatenate(rows), np.concatenate(tokens)
+
+    def __call__(self, ids: Ids, logits: Logits) -> Logits:
+        """Logits (B, V), those tokens banned."""
+        new = logits.copy()
+        new[self.bans(ids)] = -np.inf
+        return new

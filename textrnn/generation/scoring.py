@@ -1,0 +1,66 @@
+"""How hypotheses are compared: the length penalty and the coverage penalty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.engines import Floats
+
+__all__ = ["LengthPenalty", "Scoring", "coverage_penalty"]
+
+LEAST_COVERAGE = 1e-6
+"""What a source position that nobody looked at counts as, so that no score is infinite."""
+
+
+class Scoring(Protocol):
+    """How hypotheses of different lengths are compared; numbers or arrays of one shape."""
+
+    def score(self, log_prob: Any, length: Any) -> Any:
+        """The score of a finished hypothesis of ``length`` tokens, EOS counted."""
+        ...
+
+    def bound(self, log_prob: Any, length: Any, longest: Any) -> Any:
+        """The greatest score a live hypothesis may end with, at any length to ``longest``."""
+        ...
+
+
+@dataclass(frozen=True)
+class LengthPenalty:
+    """Log-probability divided by ((5 + n) / 6) ** alpha, where n is the number of tokens.
+
+    With alpha 0 short texts are favoured; 1 is nearly the mean of a token.
+
+    Wu et al. (2016), "Google's Neural Machine Translation System", equation 14,
+    https://arxiv.org/abs/1609.08144
+
+    >>> LengthPenalty(1.0).score(-6.0, 7)
+    -3.0
+    """
+
+    alpha: float = 1.0
+
+    def score(self, log_prob: Any, length: Any) -> Any:
+        """The score, see :class:`Scoring`."""
+        return log_prob / ((5 + length) / 6) ** self.alpha
+
+    def bound(self, log_prob: Any, length: Any, longest: Any) -> Any:
+        """The bound: the same log-probability at the length that is best for it."""
+        return np.maximum(self.score(log_prob, length + 1), self.score(log_prob, longest))
+
+
+def coverage_penalty(coverage: NDArray[np.floating[Any]] | Floats, beta: float) -> float:
+    """What is added to a score for source positions that were looked at too little, at most 0.
+
+    ``beta`` times the sum over the positions of log(min(coverage, 1)), where a position's coverage
+    (S,) is the sum of its attention weights over all target tokens. Wu et al. (2016), section 7,
+    equations 14 and 15 (cp).
+
+    >>> round(coverage_penalty(np.array([1.5, 0.5]), 0.2), 4)
+    -0.1386
+    """
+    seen = np.clip(coverage, LEAST_COVERAGE, 1.0)
+    return float(beta * np.log(seen, dtype=np.float64).sum())

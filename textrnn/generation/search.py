@@ -1,0 +1,268 @@
+"""The beam search's state: all hypotheses of a batch of sentences, as arrays.
+
+The rows of one sentence stand together, in the order of the sentences. What a hypothesis consists
+of is not copied as it grows: each step notes its rows' parents and tokens, and a text is read back
+from these notes once it is among the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textrnn.engines import Floats
+from textrnn.errors import GenerationError
+from textrnn.generation.candidates import best_tokens, log_totals
+from textrnn.generation.grid import Grid
+from textrnn.generation.history import History
+from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
+from textrnn.generation.loop import FinishReason, allow
+from textrnn.generation.rules import Ids, Logits
+from textrnn.generation.scoring import coverage_penalty
+from textrnn.tokenizers import EOS, UNK
+
+__all__ = ["Search"]
+
+Numbers = NDArray[np.float64]
+
+
+class _Note(NamedTuple):
+    """One step: for each row that went on (N,), and the attention of those before it (M, S)."""
+
+    parents: Ids
+    ids: Ids
+    log_probs: Numbers
+    weights: Floats | None
+
+
+class _End(NamedTuple):
+    """A finished hypothesis: the row that it went on from, at which step, and by what."""
+
+    step: int
+    row: int
+    id: int
+    log_prob: float
+    total: float
+    score: float
+    reason: FinishReason
+
+
+class Search:
+    """All hypotheses of a batch; :meth:`extend` makes a step of all of them.
+
+    Args:
+        plan: what to search for.
+        beginnings: the ids of each sentence so far (B rows).
+        wishes: what each sentence is to have beyond the plan.
+    """
+
+    def __init__(
+        self, plan: BeamPlan, beginnings: Sequence[Sequence[int]], wishes: Sequence[Wish]
+    ) -> None:
+        count = len(beginnings)
+        self._plan = plan
+        self._wishes = wishes
+        self._grid = Grid(plan.beam_size, wishes)
+        self._limits = np.array(
+            [
+                (plan.max_new_tokens if wish.limit is None else wish.limit) + granted
+                for wish, granted in zip(wishes, self._grid.granted, strict=True)
+            ]
+        )
+        self._sentences = np.arange(count)
+        self._totals = np.zeros(count)
+        self._places = np.full(count, plan.beam_size)
+        self._worst = np.full(count, -np.inf)
+        self._ends: list[list[_End]] = [[] for _ in range(count)]
+        self._notes: list[_Note] = []
+        self._coverage: Floats | None = None
+        looks_back = plan.rules or plan.guard is not None
+        self._history = History(beginnings) if looks_back else None
+
+    def extend(self, logits: Logits, weights: Floats | None) -> tuple[Ids, Ids]:
+        """Go on with every row by its best tokens.
+
+        Args:
+            logits: what follows each row (N, V).
+            weights: the attention behind them (N, S), where the engine has one.
+
+        Returns:
+            For each new row which row it comes from, and the token it reads; none at the end.
+
+        Raises:
+            GenerationError: the rules leave a row no token, or the logits are not numbers.
+        """
+        count = len(self._notes)
+        ids, grown, totals = self._candidates(logits, count)
+        rows, places = self._select(ids, grown, count)
+        ids, grown = ids[rows, places], grown[rows, places]
+        log_probs = logits[rows, ids] - totals[rows]
+        sentences = self._sentences[rows]
+        ended = self._ended(rows, ids, count)
+        for place in np.flatnonzero(ended):
+            row, id = int(rows[place]), int(ids[place])
+            self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
+        bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
+        on = ~ended & ~(bounds <= self._worst[sentences]) & (self._places[sentences] > 0)
+        self._notes.append(_Note(rows[on], ids[on], log_probs[on], weights))
+        self._go_on(rows[on], ids[on], grown[on], weights)
+        return rows[on], ids[on]
+
+    def results(self) -> list[list[Hypothesis]]:
+        """The best finished hypotheses of each sentence, best first."""
+        return [
+            [self._read(sentence, end) for end in _best(ends)[: self._plan.n_best]]
+            for sentence, ends in enumerate(self._ends)
+        ]
+
+    def _candidates(self, logits: Logits, count: int) -> tuple[Ids, Numbers, Numbers]:
+        """The best tokens of each row (N, C), the log-probabilities of the texts they make (N, C).
+
+        Texts that may not be made have -inf. Last, the logarithms of the model's own totals (N,).
+        """
+        allowed = self._allowed(logits, count)
+        ids, values = best_tokens(allowed, self._plan.beam_size)
+        if not np.isfinite(values[:, 0]).all():
+            raise GenerationError(
+                "the model's output is not numbers: its parameters may be damaged"
+            )
+        own, totals = log_totals(allowed)
+        model = own if allowed is logits else log_totals(logits)[0]
+        if self._plan.unknown:
+            ids = np.insert(ids, 0, UNK, axis=1)
+            values = np.insert(values, 0, allowed[:, UNK], axis=1)
+            totals = np.logaddexp(totals, allowed[:, UNK])
+        grown = self._totals[:, None] + (values - totals[:, None])
+        if self._grid.active:
+            ids, grown = self._with_wanted(ids, grown, logits, totals)
+        for rows, forced in self._forced(count):
+            ids[rows, 0] = forced
+            grown[rows] = -np.inf
+            grown[rows, 0] = self._totals[rows] + logits[rows, forced] - totals[rows]
+        return ids, grown, model
+
+    def _with_wanted(
+        self, ids: Ids, grown: Numbers, logits: Logits, totals: Numbers
+    ) -> tuple[Ids, Numbers]:
+        """The candidates (N, C) and those that go on with a term, whatever the rules say."""
+        wanted = self._grid.wanted()
+        scores = np.take_along_axis(logits, np.maximum(wanted, 0), axis=1) - totals[:, None]
+        known = (wanted[:, :, None] == ids[:, None, :]).any(axis=2)
+        scores[known | (wanted < 0)] = -np.inf
+        return np.hstack([ids, wanted]), np.hstack([grown, self._totals[:, None] + scores])
+
+    def _allowed(self, logits: Logits, count: int) -> Logits:
+        """The logits that the rules and the guard leave; the same array where they change none."""
+        if self._history is None:
+            return logits
+        window = self._history.window()
+        allowed = logits
+        if self._plan.rules:
+            allowed = allow(self._plan.rules, window, logits, count, unknown=self._plan.unknown)
+        if self._plan.guard is not None:
+            rows, tokens = self._plan.guard.bans(window)
+            if len(rows):
+                allowed = allowed.copy() if allowed is logits else allowed
+                allowed[rows, tokens] = -np.inf
+        return allowed
+
+    def _forced(self, count: int) -> list[tuple[Ids, int]]:
+        """The rows of sentences whose prefix goes on, and the token that comes next."""
+        return [
+            (np.flatnonzero(self._sentences == sentence), wish.prefix[count])
+            for sentence, wish in enumerate(self._wishes)
+            if count < len(wish.prefix)
+        ]
+
+    def _select(self, ids: Ids, grown: Numbers, count: int) -> tuple[Ids, Ids]:
+        """The rows and columns of the candidates that are kept, sentence by sentence.
+
+        Best first; ties go to the earlier row and the smaller id, as in the greedy choice.
+        """
+        free = grown.copy() if self._grid.active else grown
+        free[self._grid.rows] = -np.inf
+        free = free.ravel()
+        sentences = np.repeat(self._sentences, grown.shape[1])
+        order = np.lexsort((-free, sentences))
+        order = order[free[order] > -np.inf]
+        found = sentences[order]
+        rank = np.arange(len(found)) - np.searchsorted(found, found)
+        rows, columns = np.divmod(order[rank < self._places[found]], grown.shape[1])
+        if self._grid.active:
+            left = self._limits - count - 1
+            more = self._grid.select(ids, grown, left, self._places)
+            rows, columns = np.append(rows, more[0]), np.append(columns, more[1])
+            together = np.argsort(self._sentences[rows], kind="stable")
+            rows, columns = rows[together], columns[together]
+        return rows, columns
+
+    def _ended(self, rows: Ids, ids: Ids, count: int) -> NDArray[np.bool_]:
+        """Which new texts end here."""
+        left = self._limits[self._sentences[rows]] - count - 1
+        full = self._grid.may_end(rows, ids, left) if self._grid.active else left <= 0
+        ended: NDArray[np.bool_] = (ids == EOS) | full
+        if self._plan.stopped is not None:
+            pairs = zip(rows.tolist(), ids.tolist(), strict=True)
+            texts = ((*self._trace(count, row)[0], id) for row, id in pairs)
+            ended |= np.array([self._plan.stopped(text) for text in texts], bool)
+        return ended
+
+    def _end(
+        self, row: int, id: int, log_prob: float, total: float, weights: Floats | None
+    ) -> None:
+        """Note a finished hypothesis."""
+        sentence, count = int(self._sentences[row]), len(self._notes)
+        score = float(self._plan.scoring.score(total, count + 1))
+        if self._plan.coverage_penalty and weights is not None:
+            seen = weights[row] + (0 if self._coverage is None else self._coverage[row])
+            seen = seen[: self._wishes[sentence].source_length]
+            score += coverage_penalty(seen, self._plan.coverage_penalty)
+        full = count + 1 >= self._limits[sentence]
+        reason: FinishReason = "eos" if id == EOS else "length" if full else "stop"
+        ends = self._ends[sentence]
+        ends.append(_End(count, row, id, log_prob, total, score, reason))
+        self._places[sentence] -= 1
+        if len(ends) >= self._plan.n_best:
+            self._worst[sentence] = _best(ends)[self._plan.n_best - 1].score
+
+    def _go_on(self, rows: Ids, ids: Ids, totals: Numbers, weights: Floats | None) -> None:
+        """Take the new rows for the present ones."""
+        if self._plan.coverage_penalty and weights is not None:
+            before = 0 if self._coverage is None else self._coverage[rows]
+            self._coverage = weights[rows] + before
+        if self._history is not None:
+            self._history.take(rows)
+            self._history.append(ids)
+        self._grid.go_on(rows, ids)
+        self._sentences, self._totals = self._sentences[rows], totals
+
+    def _trace(self, step: int, row: int) -> tuple[list[int], list[float], list[Floats]]:
+        """What led to a row that step ``step`` began with: ids, log-probabilities, attention."""
+        ids, log_probs, looks = [], [], []
+        for note in reversed(self._notes[:step]):
+            ids.append(int(note.ids[row]))
+            log_probs.append(float(note.log_probs[row]))
+            row = int(note.parents[row])
+            if note.weights is not None:
+                looks.append(note.weights[row])
+        return ids[::-1], log_probs[::-1], looks[::-1]
+
+    def _read(self, sentence: int, end: _End) -> Hypothesis:
+        ids, log_probs, looks = self._trace(end.step, end.row)
+        weights = self._notes[end.step].weights
+        return Hypothesis(
+            sentence=sentence,
+            ids=(*ids, end.id),
+            log_probs=(*log_probs, end.log_prob),
+            log_prob=end.total,
+            score=end.score,
+            finish_reason=end.reason,
+            attention=None if weights is None else np.stack([*looks, weights[end.row]]),
+        )
+
+
+def _best(ends: list[_End]) -> list[_End]:
+    return sorted(ends, key=lambda end: -end.score)
