@@ -23,6 +23,7 @@ from textrnn.config.settings import (
     EncoderSettings,
     LanguageModelHeadSettings,
     LanguageModelRecipe,
+    Recipe,
     SetSettings,
     TokenizerSection,
 )
@@ -38,6 +39,7 @@ from textrnn.config.translation import (
     AttentionSettings,
     DecoderSettings,
     TranslationHeadSettings,
+    TranslationRecipe,
 )
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "OptimizerSettings",
     "PairDataSettings",
     "PairTokenizerSection",
+    "Recipe",
     "RunSettings",
     "ScheduleSettings",
     "SetSettings",
@@ -59,6 +62,7 @@ __all__ = [
     "TokenizerSection",
     "TrainingSettings",
     "TranslationHeadSettings",
+    "TranslationRecipe",
     "TranslationTrainingSettings",
     "UnfreezeSettings",
     "apply_overrides",

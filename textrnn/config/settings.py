@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from textrnn.config._base import Count, Probability, Settings, Size
-from textrnn.config.training import TrainingSettings
+from textrnn.config.training import RunSettings, TrainingSettings
 
 __all__ = [
     "CardSettings",
@@ -15,6 +15,7 @@ __all__ = [
     "EncoderSettings",
     "LanguageModelHeadSettings",
     "LanguageModelRecipe",
+    "Recipe",
     "SetSettings",
     "TokenizerSection",
 ]
@@ -124,26 +125,38 @@ class CardSettings(Settings):
     limits: str = ""
 
 
-class LanguageModelRecipe(Settings):
-    """A recipe for a language model, whole."""
+class Recipe(Settings):
+    """What recipes of all tasks have."""
 
-    task: Literal["language_modeling"]
+    task: str
     init_from: str | None = None
     tokenizer: TokenizerSection | None = None
-    data: DataSettings
+    data: SetSettings
     encoder: EncoderSettings = EncoderSettings()
-    head: LanguageModelHeadSettings = LanguageModelHeadSettings()
-    training: TrainingSettings
+    training: RunSettings
     generation: dict[str, float | int] = Field(default_factory=dict)
     storage: Literal["float32", "float16"] = "float32"
     card: CardSettings = CardSettings()
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _has_text_and_tokenizer(self) -> Self:
         if self.data.train is None:
             raise ValueError("data.train is missing: name the training text")
         if self.init_from is None and self.tokenizer is None:
             raise ValueError("tokenizer is missing: give its kind, or the path of one")
+        return self
+
+
+class LanguageModelRecipe(Recipe):
+    """A recipe for a language model, whole."""
+
+    task: Literal["language_modeling"]
+    data: DataSettings
+    head: LanguageModelHeadSettings = LanguageModelHeadSettings()
+    training: TrainingSettings
+
+    @model_validator(mode="after")
+    def _reads_in_one_direction(self) -> Self:
         if self.encoder.bidirectional:
             raise ValueError("encoder.bidirectional: a language model reads in one direction")
         return self

@@ -1,4 +1,4 @@
-"""The network of a translator: its decoder, its attention and its output layer."""
+"""A translator: its decoder, its attention, its output layer, and its recipe."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from textrnn.config._base import Count, Probability, Settings, Size
+from textrnn.config.pairs import PairDataSettings, PairTokenizerSection
+from textrnn.config.settings import Recipe
+from textrnn.config.training import TranslationTrainingSettings
 
-__all__ = ["AttentionSettings", "DecoderSettings", "TranslationHeadSettings"]
+__all__ = [
+    "AttentionSettings",
+    "DecoderSettings",
+    "TranslationHeadSettings",
+    "TranslationRecipe",
+]
 
 
 class AttentionSettings(Settings):
@@ -60,3 +68,14 @@ class TranslationHeadSettings(Settings):
     """
 
     tied: Literal["none", "output", "all"] = "output"
+
+
+class TranslationRecipe(Recipe):
+    """A recipe for a translator, whole."""
+
+    task: Literal["translation"]
+    tokenizer: PairTokenizerSection | None = None
+    data: PairDataSettings
+    decoder: DecoderSettings = DecoderSettings()
+    head: TranslationHeadSettings = TranslationHeadSettings()
+    training: TranslationTrainingSettings
