@@ -12,7 +12,16 @@ from torch import Tensor
 
 from textrnn.config import EncoderSettings
 from textrnn.errors import UsageError
-from textrnn.nn import Encoder, LockedDropout, State, cells, detach, reverse, select_rows
+from textrnn.nn import (
+    Encoder,
+    LockedDropout,
+    State,
+    cells,
+    detach,
+    replace_words,
+    reverse,
+    select_rows,
+)
 
 NAMES = cells.FAMILY.names()
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -244,6 +253,18 @@ def test_word_dropout_drops_a_word_wherever_it_stands() -> None:
     assert 0 < gone.sum() < gone.numel()
     assert torch.equal(gone, gone[:1, :V].repeat(2, 2))
     close(dropped[~gone], 2 * plain[~gone])
+
+
+def test_replaced_words_are_unknown_and_marks_stay() -> None:
+    torch.manual_seed(0)
+    ids = torch.tensor([[2, *range(4, 40), 3, 0, 0]] * 20)
+    replaced = replace_words(ids, 0.25)
+    changed = replaced != ids
+    assert 0.2 < changed[:, 1:-3].double().mean() < 0.3
+    assert (replaced[changed] == 1).all()
+    assert not changed[:, [0, -3, -2, -1]].any()
+    assert not torch.equal(changed[0], changed[1])
+    assert replace_words(ids, 0.0) is ids
 
 
 def test_ids_are_read_with_unit_variance() -> None:

@@ -34,11 +34,13 @@ def gradients(values: list[Tensor]) -> list[Tensor | None]:
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-11), (torch.float32, 2e-5)])
 @pytest.mark.parametrize("elements", [1, 400, 10**7])
 @pytest.mark.parametrize("rows_of_float32", [1, 7, 128])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
 def test_the_loss_is_the_cross_entropy(
     dtype: torch.dtype,
     tolerance: float,
     elements: int,
     rows_of_float32: int,
+    smoothing: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In value and in every gradient, whatever the size of a block."""
@@ -46,10 +48,11 @@ def test_the_loss_is_the_cross_entropy(
     monkeypatch.setattr(head, "CHUNK_ROWS", rows_of_float32)
     torch.manual_seed(0)
     values, targets = some_case(53, 11, dtype)
-    whole = F.cross_entropy(F.linear(*values), targets, reduction="sum")
+    logits = F.linear(*values)
+    whole = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
     (whole * 0.37).backward()
     expected = gradients(values)
-    loss = linear_cross_entropy(*values, targets)
+    loss = linear_cross_entropy(*values, targets, smoothing)
     (loss * 0.37).backward()
     assert loss.dtype == dtype
     torch.testing.assert_close(loss, whole, rtol=tolerance, atol=tolerance)
@@ -75,14 +78,16 @@ def test_a_part_that_does_not_learn_gets_no_gradient() -> None:
     assert bias is not None
 
 
-def test_under_bf16_autocast_it_is_close() -> None:
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_under_bf16_autocast_it_is_close(smoothing: float) -> None:
     torch.manual_seed(0)
     values, targets = some_case(200, 50, torch.float32)
-    whole = F.cross_entropy(F.linear(*values), targets, reduction="sum")
+    logits = F.linear(*values)
+    whole = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
     whole.backward()
     expected = gradients(values)
     with torch.autocast("cpu", torch.bfloat16):
-        loss = linear_cross_entropy(*values, targets)
+        loss = linear_cross_entropy(*values, targets, smoothing)
     loss.backward()
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, whole, rtol=2e-3, atol=0.0)
@@ -118,7 +123,7 @@ def test_all_logits_are_never_there_at_once(
     monkeypatch.setattr(head, "BLOCK_ELEMENTS", 20_000)
     values, targets = some_case(rows, vocab, torch.float32)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast), Largest() as largest:
-        linear_cross_entropy(*values, targets).backward()
+        linear_cross_entropy(*values, targets, 0.1).backward()
     own = max(value.numel() * 4 for value in values)  # hidden (N, E) itself
     assert largest.bytes <= max(own, 4 * 20_000)
     assert largest.bytes < rows * vocab * 4 / 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -294,8 +295,17 @@ def test_a_folder_that_does_not_fit_itself_is_refused(
         network_from_folder(open_model_folder(folder.path))
 
 
-def test_a_folder_of_another_task_is_refused(translator: Path) -> None:
-    with pytest.raises(ModelFolderError, match=r"no task 'translation' \(known: language_modelin"):
+def test_a_folder_of_an_unknown_task_is_refused(toy_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(toy_model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"task": "summarising"}))
+    with pytest.raises(ModelFolderError, match=r"no task 'summarising' \(known: language_modeling"):
+        network_from_folder(open_model_folder(folder))
+
+
+def test_a_language_model_that_says_it_translates_is_refused(translator: Path) -> None:
+    with pytest.raises(ModelFolderError, match=r"network.source_vocab_size is None, not a number"):
         network_from_folder(open_model_folder(translator))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from textrnn.tokenizers import BOS, EOS, PAD
 
@@ -46,9 +47,10 @@ def _batch(network: TranslationNetwork, sources: Sequence[Sequence[int]]) -> lis
     memory, state = network.encode(torch.tensor(padded, device=device), lengths)
     ids = torch.full((len(sources),), BOS, device=device)
     done = torch.zeros_like(ids, dtype=torch.bool)
-    columns = []
-    for _ in range(2 * width + 10):
+    columns: list[Tensor] = []
+    while True:
         hidden, _, state = network.step(ids, state, memory)
+        done |= 2 * lengths + 10 <= len(columns)
         ids = network.logits(hidden).argmax(-1).masked_fill(done, EOS)
         done |= ids == EOS
         if bool(done.all()):
