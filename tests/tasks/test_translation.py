@@ -288,7 +288,7 @@ def test_greedy_ends() -> None:
     network = some_network()
     with torch.no_grad():
         network.head.bias[9] = 1e4
-    assert greedy(network, [[5, 3], [5, 6, 3]]) == [[9] * 16, [9] * 16]
+    assert greedy(network, [[5, 3], [5, 6, 3]]) == [[9] * 14, [9] * 16]
     with torch.no_grad():
         network.head.bias[3] = 1e5
     assert greedy(network, [[5, 3]]) == [[]]
