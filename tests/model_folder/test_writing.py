@@ -28,6 +28,7 @@ from textrnn.model_folder import (
     swap,
     write_model_folder,
 )
+from textrnn.tokenizers import FAMILY, TokenizerSettings
 
 Contents = Callable[..., FolderContents]
 
@@ -434,3 +435,26 @@ def test_a_kill_at_any_moment_leaves_the_old_folder_or_the_new_one(tmp_path: Pat
     assert found[0] == "1 3 model"
     assert found[-1] == "2 3 model"
     assert found == sorted(found)  # old until a moment, new from then on
+
+
+def test_a_translators_two_tokenizers(
+    tmp_path: Path, contents: Callable[..., FolderContents]
+) -> None:
+    other = FAMILY.get("char").train(["abc"], TokenizerSettings(kind="char"))
+    config = {"task": "translation", "network": {"source_vocab_size": other.vocab_size}}
+    folder = write_model_folder(tmp_path / "two", contents(config=config, source_tokenizer=other))
+    assert (folder.source_tokenizer().kind, folder.tokenizer().kind) == ("char", "byte")
+    assert "source/tokenizer.json" in folder.files
+    joint = write_model_folder(tmp_path / "one", contents(config=config))
+    assert joint.source_tokenizer() is joint.tokenizer()
+    wrong = config | {"network": {"source_vocab_size": 9}}
+    folder = write_model_folder(tmp_path / "wrong", contents(config=wrong, source_tokenizer=other))
+    with pytest.raises(ModelFolderError, match="its tokenizer has 7 ids, but config.json says 9"):
+        folder.source_tokenizer()
+
+
+def test_a_tokenizer_in_any_other_folder_is_refused(
+    tmp_path: Path, contents: Callable[..., FolderContents]
+) -> None:
+    with pytest.raises(ModelFolderError, match="'other/tokenizer.json' has no place"):
+        write_model_folder(tmp_path / "no", contents(extra={"other/tokenizer.json": b"{}"}))

@@ -13,6 +13,7 @@ __all__ = [
     "CONFIG",
     "FORMAT_VERSION",
     "MAX_CONFIG_BYTES",
+    "SOURCE",
     "STORAGES",
     "WEIGHTS",
     "check_config",
@@ -23,6 +24,7 @@ __all__ = [
 FORMAT_VERSION = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+SOURCE = "source"  # the folder of a translator's second tokenizer
 STORAGES = {"float32": "F32", "float16": "F16"}
 MAX_CONFIG_BYTES = 1 << 22
 MAX_FILES = 1000
@@ -31,6 +33,7 @@ MAX_SIZE = 1 << 26  # of a vocabulary, a layer, anything that a network counts
 ALLOWED_FILES = [
     WEIGHTS,
     "tokenizer.*",
+    f"{SOURCE}/tokenizer.*",
     "README.md",
     "LICENSE*",
     "NOTICE",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from textrnn.errors import ModelFolderError, TextRNNError
-from textrnn.model_folder.config import CONFIG, WEIGHTS
+from textrnn.model_folder.config import CONFIG, SOURCE, WEIGHTS
 from textrnn.model_folder.weights import Layout, split_weights
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class ModelFolder:
     config: Mapping[str, Any] = field(repr=False)
     _layout: Layout = field(repr=False)
     _verified: set[str] = field(default_factory=set, repr=False)
+    _tokenizers: dict[str, Tokenizer] = field(default_factory=dict, repr=False)
 
     @property
     def task(self) -> str:
@@ -88,25 +89,47 @@ class ModelFolder:
         return split_weights(data, self._layout)
 
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer.
+        """The tokenizer; a translator's target's.
 
         Raises:
             ModelFolderError: a tokenizer file is missing or altered, or does not fit the model.
         """
-        from textrnn.tokenizers import load_tokenizer
-
-        for name in self.files:
-            if name.startswith("tokenizer."):
-                self.file(name)
-        try:
-            tokenizer = load_tokenizer(self.path)
-        except TextRNNError as error:
-            raise ModelFolderError(str(error)) from error
+        tokenizer = self._load_tokenizer("")
         found = (tokenizer.kind, tokenizer.vocab_size)
         named = (self.config["tokenizer"], self.vocab_size)
         if found != named:
             refuse(self.path, f"its tokenizer is {found}, but {CONFIG} says {named}")
         return tokenizer
+
+    def source_tokenizer(self) -> Tokenizer:
+        """What encodes a translator's source; where source and target have one, that one.
+
+        Raises:
+            ModelFolderError: a tokenizer file is missing or altered, or does not fit the model.
+        """
+        if not any(name.startswith(f"{SOURCE}/") for name in self.files):
+            return self.tokenizer()
+        tokenizer = self._load_tokenizer(f"{SOURCE}/")
+        named = self.network.get("source_vocab_size")
+        if tokenizer.vocab_size != named:
+            found = tokenizer.vocab_size
+            refuse(
+                self.path / SOURCE, f"its tokenizer has {found} ids, but {CONFIG} says {named!r}"
+            )
+        return tokenizer
+
+    def _load_tokenizer(self, inside: str) -> Tokenizer:
+        from textrnn.tokenizers import load_tokenizer
+
+        if inside not in self._tokenizers:
+            for name in self.files:
+                if name.startswith(f"{inside}tokenizer."):
+                    self.file(name)
+            try:
+                self._tokenizers[inside] = load_tokenizer(self.path / inside)
+            except TextRNNError as error:
+                raise ModelFolderError(str(error)) from error
+        return self._tokenizers[inside]
 
     def card(self) -> str:
         """The model card, README.md; empty where there is none.

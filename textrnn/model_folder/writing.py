@@ -15,6 +15,7 @@ from textrnn.errors import ModelFolderError
 from textrnn.model_folder.config import (
     CONFIG,
     FORMAT_VERSION,
+    SOURCE,
     STORAGES,
     WEIGHTS,
     check_config,
@@ -49,6 +50,7 @@ class FolderContents:
         card: the text of README.md.
         extra: further files by relative name, as bytes or as a file to copy, for example
             ``{"training/metrics.jsonl": b"...", "onnx/step.onnx": Path("step.onnx")}``.
+        source_tokenizer: a translator's second tokenizer, where source and target have one each.
     """
 
     config: Mapping[str, Any]
@@ -56,6 +58,7 @@ class FolderContents:
     tokenizer: Tokenizer
     card: str
     extra: Mapping[str, bytes | Path] = field(default_factory=dict)
+    source_tokenizer: Tokenizer | None = None
 
 
 def write_model_folder(path: str | Path, contents: FolderContents) -> ModelFolder:
@@ -117,6 +120,8 @@ def _has_config(path: Path) -> bool:
 def _fill(folder: Path, contents: FolderContents) -> None:
     config = _config(contents)
     contents.tokenizer.save(folder)
+    if contents.source_tokenizer is not None:
+        contents.source_tokenizer.save(folder / SOURCE)
     (folder / WEIGHTS).write_bytes(encode_weights(contents.tensors, config["storage"]))
     (folder / "README.md").write_text(contents.card, encoding="utf-8")
     for name, source in contents.extra.items():
