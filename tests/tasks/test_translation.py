@@ -20,7 +20,7 @@ from textrnn.config import (
     TranslationHeadSettings,
     TranslationTrainingSettings,
 )
-from textrnn.data import IGNORE
+from textrnn.data import IGNORE, PairBatch
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import FolderContents, ModelFolder, open_model_folder, write_model_folder
 from textrnn.nn import attention, cells, select_rows
@@ -33,7 +33,7 @@ from textrnn.tasks.translation import (
     evaluate_pairs,
 )
 from textrnn.tokenizers.byte import ByteTokenizer
-from textrnn.training.events import Finished, StepDone
+from textrnn.training.events import Evaluated, Finished, StepDone
 from textrnn.training.loop import Trainer, make_accelerator
 
 V = ByteTokenizer().vocab_size
@@ -44,14 +44,16 @@ Rows = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """A batch as the data pipeline makes them."""
+class Made:
+    """Batches that are there already."""
 
-    source: Tensor
-    source_lengths: Tensor
-    ids: Tensor
-    targets: Tensor
-    tokens: int
+    made: Sequence[PairBatch]
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def batch(self, index: int) -> PairBatch:
+        return self.made[index]
 
 
 def padded(rows: Rows, value: int) -> Tensor:
@@ -59,8 +61,8 @@ def padded(rows: Rows, value: int) -> Tensor:
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
 
 
-def pairs_of(sources: Rows, targets: Rows) -> Pairs:
-    return Pairs(
+def pairs_of(sources: Rows, targets: Rows) -> PairBatch:
+    return PairBatch(
         source=padded([[*row, 3] for row in sources], 0),
         source_lengths=torch.tensor([len(row) + 1 for row in sources]),
         ids=padded([[2, *row] for row in targets], 0),
@@ -69,7 +71,7 @@ def pairs_of(sources: Rows, targets: Rows) -> Pairs:
     )
 
 
-def some_pairs(seed: int = 0, rows: int = 4) -> Pairs:
+def some_pairs(seed: int = 0, rows: int = 4) -> PairBatch:
     torch.manual_seed(seed)
     sides = [[torch.randint(4, V, (2 + row % 3,)).tolist() for row in range(rows)] for _ in "st"]
     return pairs_of(*sides)
@@ -93,10 +95,10 @@ def some_network(
 
 def some_task(network: TranslationNetwork, **given: Any) -> Translation:
     training = TranslationTrainingSettings(**{"steps": 1} | given)
-    return Translation(network, training, lambda epoch: [some_pairs(epoch)])
+    return Translation(network, training, lambda epoch: Made([some_pairs(epoch)]))
 
 
-def arguments(batch: Pairs) -> tuple[Tensor, ...]:
+def arguments(batch: PairBatch) -> tuple[Tensor, ...]:
     return batch.source, batch.source_lengths, batch.ids, batch.targets
 
 
@@ -241,7 +243,7 @@ def test_eight_pairs_are_learnt_by_heart(cell: str, precision: str) -> None:
             "schedule": {"kind": "constant"},
         }
     )
-    batches = [pairs_of(sources, targets)]
+    batches = Made([pairs_of(sources, targets)])
     valid = ValidationPairs(batches, [[*row, 3] for row in sources], ["x"] * 8)
     task = Translation(network, settings, lambda epoch: batches, valid)
     events = list(Trainer(task, settings, make_accelerator(precision, "cpu")).run())
@@ -257,7 +259,7 @@ def test_eight_pairs_are_learnt_by_heart(cell: str, precision: str) -> None:
 def test_scores_are_a_mean_over_tokens() -> None:
     network = some_network()
     batches = [some_pairs(0), some_pairs(1, rows=2)]
-    scores = evaluate_pairs(network.train(), ValidationPairs(batches))
+    scores = evaluate_pairs(network.train(), ValidationPairs(Made(batches)))
     assert network.training
     network.eval()
     total = sum(network(*arguments(batch)).total.item() for batch in batches)
@@ -277,9 +279,9 @@ def test_bleu_is_of_greedy_translations_in_order() -> None:
     sources = [[4 + row, *[7] * (row * 5 % 3), 3] for row in range(5)]
     written = {tuple(source): greedy(network, [source])[0] for source in sources}  # each alone
     references = [str(written[tuple(source)]) for source in sources]
-    valid = ValidationPairs([some_pairs()], sources, references, str)
+    valid = ValidationPairs(Made([some_pairs()]), sources, references, str)
     assert evaluate_pairs(network, valid)["bleu"] == pytest.approx(100.0)
-    scrambled = ValidationPairs([some_pairs()], sources, references[::-1], str)
+    scrambled = ValidationPairs(Made([some_pairs()]), sources, references[::-1], str)
     assert evaluate_pairs(network, scrambled)["bleu"] < 100.0
 
 
@@ -294,13 +296,38 @@ def test_greedy_ends() -> None:
     assert greedy(network, [[5, 3]]) == [[]]
 
 
+def test_weights_may_be_chosen_by_bleu() -> None:
+    """The highest, whatever the loss; a plateau and early stopping go by it as well."""
+    settings = TranslationTrainingSettings.model_validate(
+        {"steps": 4, "evaluate_every": 1, "criterion": "bleu", "early_stopping": 2}
+    )
+    network = some_network()
+    valid = ValidationPairs(Made([some_pairs()]), [[5, 3]], ["a"])
+    task = Translation(network, settings, lambda epoch: Made([some_pairs()] * 9), valid)
+    script = iter([(3.0, 10.0), (4.0, 20.0), (1.0, 15.0), (0.5, 16.0)])
+    task.evaluate = lambda: dict(zip(("loss", "bleu"), next(script), strict=True))  # type: ignore[method-assign]
+    events = list(Trainer(task, settings, make_accelerator("float32", "cpu")).run())
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    assert [event.best for event in evaluated] == [True, True, False, False]
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert (finished.best, finished.reason) == (20.0, "early_stopping")
+
+
+def test_bleu_as_criterion_needs_texts() -> None:
+    settings = TranslationTrainingSettings(steps=1, criterion="bleu")
+    valid = ValidationPairs(Made([some_pairs()]))
+    with pytest.raises(UsageError, match=r"criterion bleu needs sentences .* set training.evaluat"):
+        Translation(some_network(), settings, lambda epoch: Made([]), valid)
+
+
 # Batches and groups
 
 
 def test_batches_begin_where_they_are_asked_to() -> None:
     made = [some_pairs(seed) for seed in range(3)]
     task = Translation(
-        some_network(), TranslationTrainingSettings(steps=1), lambda epoch: made[epoch:]
+        some_network(), TranslationTrainingSettings(steps=1), lambda epoch: Made(made[epoch:])
     )
     assert task.batches_an_epoch() == 3
     assert list(task.batches(0, 1)) == made[1:]

@@ -111,8 +111,20 @@ class TrainingSettings(RunSettings):
 
 
 class TranslationTrainingSettings(RunSettings):
-    """A translator's run: sentence pairs of like lengths, ``batch_tokens`` of a side a batch."""
+    """A translator's run: sentence pairs of like lengths, ``batch_tokens`` of a side a batch.
+
+    At each evaluation ``evaluate_sentences`` of the validation pairs are translated greedily for
+    BLEU; the best weights are those of the lowest loss, or of the highest BLEU.
+    """
 
     batch_tokens: Annotated[int, Field(ge=1, le=1 << 24)] = 3000
     label_smoothing: Probability = 0.0
     word_dropout: Probability = 0.0
+    criterion: Literal["loss", "bleu"] = "loss"
+    evaluate_sentences: NotNegativeInt = 500
+
+    @model_validator(mode="after")
+    def _something_to_choose_by(self) -> Self:
+        if self.criterion == "bleu" and not self.evaluate_sentences:
+            raise ValueError("criterion bleu needs evaluate_sentences, the number to translate")
+        return self

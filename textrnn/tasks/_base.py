@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from textrnn.nn.encoder import State
 __all__ = ["Batch", "Loss", "Scores", "StepGraph", "Task", "network_from_folder"]
 
 Scores = dict[str, float]
-"""Named figures; the task's ``criterion`` decides which weights are best, lower being better."""
+"""Named figures; the task's ``criterion`` is the one that decides which weights are best."""
 
 
 class Batch(Protocol):
@@ -66,7 +66,8 @@ class Task(ABC):
     """
 
     network: nn.Module
-    criterion: ClassVar[str]
+    criterion: str
+    higher_is_better: bool = False
 
     @classmethod
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -125,7 +125,7 @@ class LanguageModeling(Task):
         place: this process's rank, and how many there are.
     """
 
-    criterion: ClassVar[str] = "loss"
+    criterion = "loss"
 
     def __init__(
         self,

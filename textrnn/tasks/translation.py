@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from textrnn.config import (
     TranslationHeadSettings,
     TranslationTrainingSettings,
 )
-from textrnn.data import IGNORE
+from textrnn.data import IGNORE, PairBatch
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.metrics import score_translations
 from textrnn.nn.bridge import Bridge
@@ -152,36 +152,16 @@ class TranslationNetwork(nn.Module):
         return Loss(total, torch.zeros((), device=total.device), ())
 
 
-class PairBatch(Protocol):
-    """Sentence pairs side by side, padded."""
+class Batches(Protocol):
+    """An epoch's batches, made when they are asked for, as :class:`textrnn.data.PairBatches`."""
 
-    @property
-    def source(self) -> Tensor:
-        """(B, S), each row ending with EOS, then PAD."""
+    def __len__(self) -> int:
+        """How many."""
+        ...
 
-    @property
-    def source_lengths(self) -> Tensor:
-        """(B,)."""
-
-    @property
-    def ids(self) -> Tensor:
-        """(B, T), each row beginning with BOS."""
-
-    @property
-    def targets(self) -> Tensor:
-        """(B, T), each row ending with EOS, then IGNORE."""
-
-    @property
-    def tokens(self) -> int:
-        """How many targets there are in the whole batch, over all processes."""
-
-
-class PairBatches(Protocol):
-    """An epoch's batches, made when they are asked for."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> PairBatch: ...
+    def batch(self, index: int) -> PairBatch:
+        """The one at ``index``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -191,11 +171,11 @@ class ValidationPairs:
     Args:
         batches: for the loss.
         sources: ids of sentences to translate, each ending with EOS; none: no BLEU.
-        references: their translations.
+        references: the translations of these, as text.
         decode: a translation's ids to text.
     """
 
-    batches: PairBatches
+    batches: Batches
     sources: Sequence[Sequence[int]] = ()
     references: Sequence[str] = ()
     decode: Callable[[Sequence[int]], str] = str
@@ -209,20 +189,30 @@ class Translation(Task):
         training: smoothing and word dropout, and what the best weights are chosen by.
         train: the batches of an epoch, counted from 0.
         valid: validation pairs, if there are any.
+
+    Raises:
+        UsageError: weights are to be chosen by BLEU, and there are no texts to compute it from.
     """
 
-    criterion: ClassVar[str] = "loss"
+    criterion = "loss"
 
     def __init__(
         self,
         network: TranslationNetwork,
         training: TranslationTrainingSettings,
-        train: Callable[[int], PairBatches],
+        train: Callable[[int], Batches],
         valid: ValidationPairs | None = None,
     ) -> None:
         self.network: TranslationNetwork = network
         network.label_smoothing = training.label_smoothing
         network.word_dropout = training.word_dropout
+        self.criterion = training.criterion
+        self.higher_is_better = training.criterion == "bleu"
+        if self.higher_is_better and valid is not None and not valid.sources:
+            raise UsageError(
+                "training.criterion bleu needs sentences to translate at each evaluation: set "
+                "training.evaluate_sentences to their number"
+            )
         self._train = train
         self._valid = valid
 
@@ -259,7 +249,7 @@ class Translation(Task):
     def batches(self, epoch: int, start: int) -> Iterator[PairBatch]:
         """The batches of an epoch from the one at ``start`` on."""
         batches = self._train(epoch)
-        return (batches[index] for index in range(start, len(batches)))
+        return (batches.batch(index) for index in range(start, len(batches)))
 
     def batches_an_epoch(self) -> int:
         """The batches of the first epoch."""
@@ -306,7 +296,7 @@ def evaluate_pairs(network: TranslationNetwork, valid: ValidationPairs) -> Score
     network.eval()
     try:
         for index in range(len(valid.batches)):
-            batch = valid.batches[index]
+            batch = valid.batches.batch(index)
             loss = network(
                 batch.source.to(device),
                 batch.source_lengths.to(device),

@@ -59,7 +59,7 @@ class Evaluated:
         epoch: epochs done, a fraction.
         seconds: of training so far.
         scores: the task's.
-        best: the criterion is the lowest so far, and these weights are kept.
+        best: the criterion is the best so far, and these weights are kept.
     """
 
     step: int

@@ -241,7 +241,8 @@ class Trainer:
             scores = self.task.evaluate()
             if scores is None:
                 return
-            criterion = scores[self.task.criterion]
+            sign = -1.0 if self.task.higher_is_better else 1.0
+            criterion = sign * scores[self.task.criterion]
             best = progress.best is None or criterion < progress.best
             if best:
                 progress.best = criterion
@@ -273,7 +274,10 @@ class Trainer:
         elif self.average is not None:
             put_values(self.network, dict(zip(names, self.average.values, strict=True)))
         self.accelerator.unwrap_model(self._model, keep_fp32_wrapper=False)
-        yield Finished(self.progress.step, reason, self.progress.seconds, self.progress.best)
+        best = self.progress.best
+        if best is not None and self.task.higher_is_better:
+            best = -best
+        yield Finished(self.progress.step, reason, self.progress.seconds, best)
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ class Progress:
         batch: batches read in this epoch.
         tokens: targets learnt from, over all processes.
         seconds: of training, evaluation left out.
-        best: the lowest validation criterion.
+        best: the best validation criterion, negated where a higher one is better.
         evaluated_at: the step of the last evaluation.
         evaluations_since_best: since the best one, for early stopping.
         stalled: evaluations since the best one or the last lowering of the rate, for the plateau
