@@ -247,12 +247,12 @@ def test_generating_by_onnx_loads_no_torch(folders: dict[str, ModelFolder]) -> N
 
 
 class Untraceable(torch.nn.Module):
-    def forward(self, ids: Tensor, state: Any) -> tuple[Tensor, ...]:
+    def forward(self, inputs: Any) -> tuple[Tensor, ...]:
         raise RuntimeError("no graph\nfor this")
 
 
 class Stateless(Task):
-    """A task without step graphs."""
+    """A task without graphs."""
 
     criterion: ClassVar[str] = "loss"
 
@@ -263,7 +263,7 @@ def test_what_cannot_be_exported_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         export_network(LanguageModeling, network, parameters_sha256="0" * 64, precision="int4")
     with pytest.raises(EngineError, match="Stateless has no graphs to export"):
         export_network(Stateless, network, parameters_sha256="0" * 64)
-    monkeypatch.setattr("textrnn.export.tracing.Whole", lambda graph: Untraceable())
+    monkeypatch.setattr("textrnn.export.tracing.Listed", lambda module: Untraceable())
     with pytest.raises(EngineError, match="the network cannot be exported to ONNX: "):
         export_network(LanguageModeling, network, parameters_sha256="0" * 64)
 
@@ -273,12 +273,12 @@ def test_graphs_that_say_something_else_are_not_written(
     precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def spoilt(*arguments: Any) -> Any:
-        step = trace(*arguments)
-        for tensor in step.model.graph.initializer:
+        model = trace(*arguments)
+        for tensor in model.graph.initializer:
             if len(tensor.dims) == 2:
                 array = numpy_helper.to_array(tensor)
                 tensor.CopyFrom(numpy_helper.from_array(array * np.float32(1.5), tensor.name))
-        return step
+        return model
 
     trace = graphs.trace
     monkeypatch.setattr(graphs, "trace", spoilt)

@@ -1,12 +1,12 @@
 """Export: a task's network becomes ONNX graphs that run without PyTorch.
 
-    tracing       the network -> an ONNX model of one step
+    tracing       a function of the network, for example its step -> an ONNX model
     quantizing    its matrices -> 8 bits
-    unrolling     the step -> a model that reads many tokens at once
+    unrolling     a step -> a model that reads many tokens at once
     parity        the models beside the network, before anyone keeps them
     graphs        all of it: the models as files that share one file of weights
 
-step.onnx reads a token a row, read.onnx many, head.onnx scores hidden states; their weights lie in
+Which graphs a network has, its task says (:meth:`textrnn.tasks.Task.graphs`); their weights lie in
 weights.data, each matrix once.
 """
 

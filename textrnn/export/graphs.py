@@ -6,11 +6,10 @@ import base64
 import copy
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
@@ -19,8 +18,8 @@ from textrnn.errors import EngineError, UnknownNameError
 from textrnn.export.parity import Parity, measure_parity
 from textrnn.export.quantizing import quantize_weights
 from textrnn.export.tracing import trace
-from textrnn.export.unrolling import StepModel, between, count_rows_of, read_model
-from textrnn.tasks import StepGraph, Task
+from textrnn.export.unrolling import between, unroll
+from textrnn.tasks import Function, Graph, Task
 
 __all__ = ["PRECISIONS", "Export", "export_network"]
 
@@ -63,83 +62,87 @@ def export_network(
     """
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
-    graph = task.step_graph(copy.deepcopy(network).cpu().float().eval())
-    if graph is None:
+    graphs = task.graphs(copy.deepcopy(network).cpu().float().eval())
+    if not graphs:
         raise EngineError(f"{task.__name__} has no graphs to export")
-    step = trace(graph)
-    if precision == "int8":
-        step = StepModel(quantize_weights(step.model), step.carried)
-    models = {"step": _step_model(step), "read": read_model(step), "head": _head_model(step)}
-    notes = {
-        "parameters_sha256": parameters_sha256,
-        "precision": precision,
-        "initial_state": _initial_state(graph),
-    }
+    models = _models(graphs, precision)
+    notes = {"parameters_sha256": parameters_sha256, "precision": precision}
+    notes |= _initial_state(graphs)
     with tempfile.TemporaryDirectory(prefix="textrnn-export-") as name:
         folder = Path(name)
         for file, data in _files(models, notes).items():
             (folder / file).write_bytes(data)
-        parity = measure_parity(graph, folder, exact=precision == "float32")
+        parity = measure_parity(graphs, folder, exact=precision == "float32")
         notes |= {"logits": f"{parity.logits:.3g}", "divergence": f"{parity.divergence:.3g}"}
         files = {f"onnx/{file}": data for file, data in _files(models, notes).items()}
     return Export(files, precision, parity)
 
 
-def _initial_state(graph: StepGraph) -> str:
-    """All parts of one row, one after the other, as base64 of float32."""
-    rows = [part.detach().numpy().astype("<f4").tobytes() for part in graph.state.values()]
-    return base64.b64encode(b"".join(rows)).decode()
+def _models(graphs: Mapping[str, Graph], precision: str) -> dict[str, onnx.ModelProto]:
+    """The model of each graph; a function that several are made of is traced once."""
+    traced: dict[int, onnx.ModelProto] = {}
+
+    def model_of(function: Function) -> onnx.ModelProto:
+        if id(function) not in traced:
+            model = trace(function)
+            if precision == "int8":
+                model = quantize_weights(model)
+            traced[id(function)] = model
+        return traced[id(function)]
+
+    models = {}
+    for name, graph in graphs.items():
+        reading = graph.reading
+        if reading is None:
+            model = model_of(graph.function)
+        else:
+            then = None if reading.then is None else model_of(reading.then)
+            given = graph.function.inputs
+            model = unroll(reading, model_of(reading.step), then, given)
+        models[name] = _cut(model, name, graph.outputs)
+    return models
 
 
-def _step_model(step: StepModel) -> onnx.ModelProto:
-    """Ids (B,) and the state to logits (B, V) and the new state."""
-    outputs = ["logits", *step.carried.values()]
-    graph = step.model.graph
-    return _model(
-        step,
-        "step",
-        between(graph, [], outputs),
-        graph.input,
-        [value for value in graph.output if value.name in outputs],
+def _initial_state(graphs: Mapping[str, Graph]) -> dict[str, str]:
+    """The state at the beginning of a text, where it is an input: the parts of one row in a row.
+
+    As base64 of float32.
+    """
+    for graph in graphs.values():
+        if graph.reading is not None and set(graph.reading.initial) <= set(graph.function.inputs):
+            parts = graph.reading.initial.values()
+            data = b"".join(part.detach().numpy().astype("<f4").tobytes() for part in parts)
+            return {"initial_state": base64.b64encode(data).decode()}
+    return {}
+
+
+def _cut(model: onnx.ModelProto, name: str, outputs: Sequence[str] | None) -> onnx.ModelProto:
+    """The part of a model that leads to some of its outputs, or to all."""
+    found = {value.name: value for value in model.graph.output}
+    chosen = list(found) if outputs is None else list(outputs)
+    nodes = between(model.graph, chosen)
+    used = {name for node in nodes for name in _taken(node)}
+    graph = helper.make_graph(
+        nodes,
+        name,
+        model.graph.input,
+        [found[output] for output in chosen],
+        [tensor for tensor in model.graph.initializer if tensor.name in used],
     )
-
-
-def _head_model(step: StepModel) -> onnx.ModelProto:
-    """Hidden (N, H) and targets (N,) to logits (N, V) and the log-probabilities (N,) of targets."""
-    nodes = between(step.model.graph, ["hidden"], ["logits"])
-    count_rows_of(nodes, {value.name for value in step.model.graph.input}, "hidden")
-    axis = numpy_helper.from_array(np.array([1], np.int64), "head.axis")
-    nodes += [
-        helper.make_node("LogSoftmax", ["logits"], ["head.all"], axis=1),
-        helper.make_node("Unsqueeze", ["targets", "head.axis"], ["head.targets"]),
-        helper.make_node("GatherElements", ["head.all", "head.targets"], ["head.found"], axis=1),
-        helper.make_node("Squeeze", ["head.found", "head.axis"], ["log_probs"]),
-    ]
-    (hidden, logits) = (
-        value for value in step.model.graph.output if value.name in ("hidden", "logits")
-    )
-    targets = helper.make_tensor_value_info("targets", TensorProto.INT64, ["batch"])
-    log_probs = helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["batch"])
-    return _model(step, "head", nodes, [hidden, targets], [logits, log_probs], [axis])
-
-
-def _model(
-    step: StepModel,
-    name: str,
-    nodes: list[onnx.NodeProto],
-    inputs: Iterable[onnx.ValueInfoProto],
-    outputs: Iterable[onnx.ValueInfoProto],
-    more: Iterable[onnx.TensorProto] = (),
-) -> onnx.ModelProto:
-    used = {name for node in nodes for name in node.input}
-    tensors = [tensor for tensor in step.model.graph.initializer if tensor.name in used]
-    graph = helper.make_graph(nodes, name, list(inputs), list(outputs), [*tensors, *more])
     return helper.make_model(
         graph,
-        opset_imports=list(step.model.opset_import),
-        ir_version=step.model.ir_version,
+        opset_imports=list(model.opset_import),
+        ir_version=model.ir_version,
         producer_name="textrnn",
     )
+
+
+def _taken(node: onnx.NodeProto) -> Iterator[str]:
+    """What a node reads, in its body too."""
+    yield from node.input
+    for entry in node.attribute:
+        for inner in entry.g.node:
+            yield from _taken(inner)
 
 
 def _files(models: Mapping[str, onnx.ModelProto], notes: Mapping[str, str]) -> dict[str, bytes]:

@@ -1,7 +1,8 @@
-"""How far exported graphs are from the network they came from, measured on random inputs."""
+"""How far exported graphs are from the network they came from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,17 +11,17 @@ import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from textrnn.errors import EngineError
-from textrnn.tasks import StepGraph
+from textrnn.tasks import Graph
 
 __all__ = ["Parity", "measure_parity"]
 
-Floats: TypeAlias = NDArray[Any]
+Array: TypeAlias = NDArray[Any]
+Arrays: TypeAlias = dict[str, Array]
 
-ROWS, TIMES = 5, 12
-EXACT = 1e-4  # of the greatest logit, or of 1 where that is smaller
+STEPS = 12
+EXACT = 1e-4  # of the greatest number, or of 1 where that is smaller
 DIVERGED = 0.1  # nats a token
 
 
@@ -29,7 +30,7 @@ class Parity:
     """What was measured.
 
     Args:
-        logits: the greatest difference of a logit or of a number in the state.
+        logits: the greatest difference of a logit, or of a number in the state or the memory.
         divergence: mean Kullback-Leibler divergence, in nats, of the graph's distribution from the
             network's.
     """
@@ -38,93 +39,88 @@ class Parity:
     divergence: float
 
 
-def measure_parity(graph: StepGraph, folder: Path, *, exact: bool) -> Parity:
-    """Run the graphs in ``folder`` beside the network.
+def measure_parity(graphs: Mapping[str, Graph], folder: Path, *, exact: bool) -> Parity:
+    """Run the graphs in ``folder`` beside the network, on the examples of their functions.
+
+    What a graph gives is what those after it take under the same name, and a step goes on a few
+    times from its own state, so that errors add up as they do in use.
 
     Args:
-        graph: the network.
-        folder: with step.onnx, read.onnx and head.onnx.
+        graphs: by name, in order.
+        folder: with ``NAME.onnx`` for each.
         exact: refuse all but rounding; else refuse only what has clearly gone wrong.
 
     Raises:
         EngineError: the graphs do not say what the network says.
     """
-    random = np.random.default_rng(0)
-    ids = random.integers(0, _vocab_size(graph), (ROWS, TIMES))
-    hidden, logits, states = _run_network(graph, ids)
-    start = {f"state.{name}": part[0] for name, part in zip(graph.state, states, strict=True)}
-    pairs: list[tuple[Any, Any]] = []
-
-    lengths = np.array([1 + TIMES * row // ROWS for row in range(ROWS - 1)] + [TIMES])
-    real = np.arange(TIMES)[:, None] < lengths
-    read, *ends = _open(folder, "read").run(None, {"ids": ids, "lengths": lengths, **start})
-    pairs.append((read[real], hidden[real]))
-    pairs += [(a, b[lengths, np.arange(ROWS)]) for a, b in zip(ends, states, strict=True)]
-
-    targets = random.integers(0, logits.shape[2], real.sum())
-    inputs = {"hidden": hidden[real], "targets": targets}
-    scores, log_probs = _open(folder, "head").run(None, inputs)
-    wanted = _log_softmax(logits[real])[np.arange(len(targets)), targets]
-    pairs += [(scores, logits[real]), (log_probs, wanted)]
-
-    step, state, stepped = _open(folder, "step"), start, []
-    for column in ids.T:
-        out, *after = step.run(None, {"ids": column, **state})
-        state = dict(zip(start, after, strict=True))
-        stepped.append(out)
-    pairs.append((np.stack(stepped), logits))
-    pairs += [(a, b[-1]) for a, b in zip(after, states, strict=True)]
-
-    difference = max(float(np.abs(a - b).max()) for a, b in pairs)
-    ours, theirs = _log_softmax(logits), _log_softmax(np.stack(stepped))
-    divergence = float((np.exp(ours) * (ours - theirs)).sum(-1).mean())
-    allowed = EXACT * max(1.0, float(np.abs(logits).max()))
-    if (exact and not difference <= allowed) or not divergence <= DIVERGED:
+    ours = _play(graphs, lambda name: _of_network(graphs[name]))
+    theirs = _play(graphs, lambda name: _of_file(folder / f"{name}.onnx", graphs[name]))
+    difference, divergence, allowed = 0.0, [], EXACT
+    for wanted, found in zip(ours, theirs, strict=True):
+        for name, array in wanted.items():
+            difference = max(difference, float(np.abs(found[name] - array).max()))
+            allowed = max(allowed, EXACT * float(np.abs(array).max()))
+        if "logits" in wanted:
+            divergence.append(_divergence(wanted["logits"], found["logits"]))
+    mean = float(np.mean(divergence))
+    if (exact and not difference <= allowed) or not mean <= DIVERGED:
         raise EngineError(
             f"the exported graphs do not say what the network says: they differ by {difference:.3g}"
-            f" in a logit, by {divergence:.3g} nats a token; nothing has been written"
+            f" in a logit, by {mean:.3g} nats a token; nothing has been written"
         )
-    return Parity(difference, divergence)
+    return Parity(difference, mean)
 
 
-def _open(folder: Path, name: str) -> Any:
+Run: TypeAlias = Callable[[list[Array]], list[Array]]
+
+
+def _play(graphs: Mapping[str, Graph], open_graph: Callable[[str], Run]) -> list[Arrays]:
+    """The outputs of every run, one after the other; ids are drawn alike whoever plays."""
+    random, made, known = np.random.default_rng(0), [], Arrays()
+    for name, graph in graphs.items():
+        run, function = open_graph(name), graph.function
+        inputs = {
+            name: known.get(name, argument.example.numpy())
+            for name, argument in function.inputs.items()
+        }
+        steps = STEPS if function.carried and graph.reading is None else 1
+        for _ in range(steps):
+            found = run(list(inputs.values()))
+            outputs = dict(zip(graph.outputs or function.outputs, found, strict=True))
+            made.append(outputs)
+            if steps > 1:
+                inputs |= {begin: outputs[end] for begin, end in function.carried.items()}
+                inputs["ids"] = random.integers(0, outputs["logits"].shape[1], len(inputs["ids"]))
+        known |= {name.replace("first.", "state."): array for name, array in outputs.items()}
+    return made
+
+
+def _of_network(graph: Graph) -> Run:
+    names = graph.function.outputs
+    kept = [names.index(name) for name in graph.outputs or names]
+
+    def run(inputs: list[Array]) -> list[Array]:
+        with torch.inference_mode():
+            outputs = graph.function.module(*map(torch.from_numpy, inputs))
+        return [outputs[place].numpy() for place in kept]
+
+    return run
+
+
+def _of_file(path: Path, graph: Graph) -> Run:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    path = folder / f"{name}.onnx"
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def run(inputs: list[Array]) -> list[Array]:
+        named = dict(zip(graph.function.inputs, inputs, strict=True))
+        outputs: list[Array] = session.run(None, named)
+        return outputs
+
+    return run
 
 
-def _vocab_size(graph: StepGraph) -> int:
-    hidden, *_ = _step(graph, torch.zeros(1, dtype=torch.long), list(graph.state.values()))
-    with torch.inference_mode():
-        return int(graph.head(hidden).shape[1])
-
-
-def _step(graph: StepGraph, ids: Tensor, state: list[Tensor]) -> list[Tensor]:
-    with torch.inference_mode():
-        return list(graph.step(ids, state))
-
-
-def _run_network(graph: StepGraph, ids: Floats) -> tuple[Floats, Floats, list[Floats]]:
-    """Hidden states (T, B, H), logits (T, B, V), and each part of the state (T + 1, B, H)."""
-    state = [part.repeat(len(ids), 1) for part in graph.state.values()]
-    rows: list[Tensor] = []
-    states = [[part] for part in state]
-    for column in torch.from_numpy(ids).unbind(1):
-        hidden, *state = _step(graph, column, state)
-        rows.append(hidden)
-        for kept, part in zip(states, state, strict=True):
-            kept.append(part)
-    with torch.inference_mode():
-        logits = graph.head(torch.stack(rows).flatten(0, 1)).unflatten(0, (-1, len(ids)))
-    return (
-        torch.stack(rows).numpy(),
-        logits.numpy(),
-        [torch.stack(kept).detach().numpy() for kept in states],
-    )
-
-
-def _log_softmax(logits: Floats) -> Floats:
-    values: Floats = torch.log_softmax(torch.from_numpy(logits).double(), -1).numpy()
-    return values
+def _divergence(ours: Array, theirs: Array) -> float:
+    wanted, found = (torch.from_numpy(x).double().log_softmax(-1).numpy() for x in (ours, theirs))
+    return float((np.exp(wanted) * (wanted - found)).sum(-1).mean())

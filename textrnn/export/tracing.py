@@ -1,4 +1,4 @@
-"""From a network to an ONNX model of one step, by PyTorch's exporter."""
+"""From a function of a network to an ONNX model, by PyTorch's exporter."""
 
 from __future__ import annotations
 
@@ -13,48 +13,47 @@ import torch
 from torch import Tensor, nn
 
 from textrnn.errors import EngineError
-from textrnn.export.unrolling import StepModel
-from textrnn.tasks import StepGraph
+from textrnn.tasks import Function
 
-__all__ = ["Whole", "trace"]
-
-_EXAMPLE_ROWS = 2  # the exporter takes 0 and 1 for constants
+__all__ = ["Listed", "trace"]
 
 
-class Whole(nn.Module):
-    """A step and its head: (ids, state) to (hidden, logits, new state)."""
+class Listed(nn.Module):
+    """A function whose inputs come as one list, for then their number may be any."""
 
-    def __init__(self, graph: StepGraph) -> None:
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.step = graph.step
-        self.head = graph.head
+        self.module = module
 
-    def forward(self, ids: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Ids (B,) and parts (B, H), to hidden (B, H), logits (B, V) and the new parts."""
-        hidden, *after = self.step(ids, state)
-        return hidden, self.head(hidden), *after
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The outputs for these inputs."""
+        outputs: tuple[Tensor, ...] = self.module(*inputs)
+        return outputs
 
 
-def trace(graph: StepGraph) -> StepModel:
-    """The ONNX model of a graph, in float32, for any number of rows.
+def trace(function: Function) -> onnx.ModelProto:
+    """The ONNX model of a function, in float32, its inputs and outputs named as the function's.
 
     Raises:
         EngineError: the exporter cannot express the network.
     """
-    names = [f"state.{name}" for name in graph.state]
-    after = [f"new.{name}" for name in graph.state]
-    ids = torch.arange(_EXAMPLE_ROWS)
-    state = [part.repeat(_EXAMPLE_ROWS, 1) for part in graph.state.values()]
-    rows = torch.export.Dim("batch", min=1)
+    arguments = function.inputs.values()
+    names = sorted({name for _, axes in arguments for name in axes if name is not None})
+    sizes = {name: torch.export.Dim(name, min=1) for name in names}
     with _quiet():
         try:
             program = torch.onnx.export(
-                Whole(graph).eval(),
-                (ids, state),
+                Listed(function.module).eval(),
+                ([argument.example for argument in arguments],),
                 dynamo=True,
-                dynamic_shapes=({0: rows}, [{0: rows}] * len(state)),
-                input_names=["ids", *names],
-                output_names=["hidden", "logits", *after],
+                dynamic_shapes=(
+                    [
+                        {place: sizes[name] for place, name in enumerate(axes) if name is not None}
+                        for _, axes in arguments
+                    ],
+                ),
+                input_names=list(function.inputs),
+                output_names=list(function.outputs),
                 verbose=False,
             )
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
@@ -67,7 +66,7 @@ def trace(graph: StepGraph) -> StepModel:
         node.ClearField("doc_string")
     for value in model.graph.value_info:
         value.ClearField("metadata_props")
-    return StepModel(model, dict(zip(names, after, strict=True)))
+    return model
 
 
 @contextmanager

@@ -1,114 +1,143 @@
-"""From a graph of one step to one that reads many tokens at once.
+"""From a model of one step to one that reads many tokens at once.
 
 A node is *recurrent* where its value at one time needs its value at the time before; all others are
 computed for all times in one go, as if the times were rows of one large batch. So the projections
 of a whole text are one product, and only what must wait for the step before runs in a loop (ONNX's
-``Scan``). Nothing here knows which cell it is.
+``Scan``). Where values pass the mark of :func:`textrnn.tasks.reversed_in_time`, rows are turned
+round within their lengths, and what follows reads them backwards. Nothing here knows which cell it
+is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnx.compose import add_prefix
 
-__all__ = ["StepModel", "between", "count_rows_of", "read_model"]
+from textrnn.tasks import REVERSED, Reading
 
-
-@dataclass(frozen=True)
-class StepModel:
-    """A model of one step.
-
-    Args:
-        model: inputs ``ids`` (B,) and the state's parts (B, H); outputs ``hidden``, ``logits`` and
-            the new parts.
-        carried: of each part of the state, the input's name and the output's.
-    """
-
-    model: onnx.ModelProto
-    carried: Mapping[str, str]
+__all__ = ["between", "unroll"]
 
 
-def between(
-    graph: onnx.GraphProto, begins: Sequence[str], ends: Sequence[str]
-) -> list[onnx.NodeProto]:
-    """The nodes that lead from the values ``begins`` to the values ``ends``, in order."""
+def between(graph: onnx.GraphProto, ends: Sequence[str]) -> list[onnx.NodeProto]:
+    """The nodes that lead to the values ``ends``, in order."""
     wanted, chosen = set(ends), []
     for node in reversed(graph.node):
-        if wanted.intersection(node.output).difference(begins):
+        if wanted.intersection(node.output):
             chosen.append(node)
             wanted.update(node.input)
     return chosen[::-1]
 
 
-def count_rows_of(nodes: Sequence[onnx.NodeProto], inputs: Collection[str], value: str) -> None:
-    """Where nodes ask one of the step's inputs for its number of rows, let them ask ``value``."""
-    for node in nodes:
-        if node.op_type == "Shape" and node.input[0] in inputs:
-            node.input[0] = value
-
-
-def read_model(step: StepModel) -> onnx.ModelProto:
+def unroll(
+    reading: Reading, step: onnx.ModelProto, then: onnx.ModelProto | None, given: Collection[str]
+) -> onnx.ModelProto:
     """The model that reads ids (B, T), of which ``lengths`` (B,) are real.
 
-    Its outputs are ``hidden`` (T, B, H), without meaning beyond the lengths, and the state after
-    each row's last real token.
+    Args:
+        reading: what is read.
+        step: the model of its step.
+        then: the model of what follows, if anything does.
+        given: those parts of the state that are inputs; the others begin as ``reading`` says.
+
+    Returns:
+        Its outputs are those of ``then``; without it, what is kept of every time, (T, B, ...), zero
+        beyond the lengths, and the state after each row's last real token.
     """
-    return _Reading(step).model()
+    return _Unrolling(reading, step, given).model(then)
 
 
-class _Reading:
+class _Unrolling:
     """The making of one such model."""
 
-    def __init__(self, step: StepModel) -> None:
+    def __init__(self, reading: Reading, step: onnx.ModelProto, given: Collection[str]) -> None:
         self._graph = onnx.GraphProto()
-        self._graph.CopyFrom(step.model.graph)
+        self._graph.CopyFrom(step.graph)
         self._step = step
-        self._nodes = between(self._graph, [], ["hidden", *step.carried.values()])
+        self._reading = reading
+        self._carried = reading.step.carried
+        self._given = [name for name in self._carried if name in given]
+        self._nodes = between(self._graph, [*reading.kept, *self._carried.values()])
         self._maker = {out: i for i, node in enumerate(self._nodes) for out in node.output}
         self._constants = {tensor.name for tensor in self._graph.initializer}
         self._inputs = {value.name for value in self._graph.input}
         self._made: list[onnx.NodeProto] = []
+        self._tensors = list(_NUMBERS)
         graph = self._graph
         self._types = {
             value.name: value.type.tensor_type.elem_type
             for value in (*graph.value_info, *graph.input, *graph.output)
         }
 
-    def model(self) -> onnx.ModelProto:
+    def model(self, then: onnx.ModelProto | None) -> onnx.ModelProto:
         self._prepare()
         self._sizes = self._row_counts()
         for unit, recurrent in self._units():
             if recurrent:
                 self._loop(unit)
             else:
-                self._made += (self._nodes[index] for index in unit)
-        outputs = {self._apart("hidden", "read.hidden"): 3}
-        outputs |= {f"{end}.last": 2 for end in self._step.carried.values()}
+                for node in (self._nodes[index] for index in unit):
+                    self._once(node)
+        outputs = [self._real(name) for name in self._reading.kept]
+        outputs += [f"{end}.last" for end in self._carried.values()]
+        if then is None:
+            values = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
+        else:
+            known = dict(zip([*self._reading.kept, *self._carried.values()], outputs, strict=True))
+            values, more = self._follow(then, known | {"lengths": "lengths"})
+            self._tensors += more
         graph = helper.make_graph(
             self._made,
-            "read",
+            "reading",
             [
                 helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "time"]),
                 helper.make_tensor_value_info("lengths", TensorProto.INT64, ["batch"]),
-                *(value for value in self._graph.input if value.name in self._step.carried),
+                *(value for value in self._graph.input if value.name in self._given),
             ],
-            [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * rank)
-                for name, rank in outputs.items()
-            ],
-            [*self._graph.initializer, *_NUMBERS],
+            values,
+            [*self._graph.initializer, *self._tensors],
         )
         return helper.make_model(
             graph,
-            opset_imports=list(self._step.model.opset_import),
-            ir_version=self._step.model.ir_version,
+            opset_imports=[entry for entry in self._step.opset_import if entry.domain != _MARKS],
+            ir_version=self._step.ir_version,
         )
+
+    def _follow(
+        self, then: onnx.ModelProto, known: Mapping[str, str]
+    ) -> tuple[list[onnx.ValueInfoProto], list[onnx.TensorProto]]:
+        """Append the nodes of ``then``; its inputs are known here under other names."""
+        names = {value.name: value.name for value in then.graph.output}
+        graph = add_prefix(then, "then.").graph
+        names = {f"then.{name}": name for name in names}
+        names |= {f"then.{name}": here for name, here in known.items()}
+        for node in graph.node:
+            _rename(node.input, names)
+            _rename(node.output, names)
+        self._made += graph.node
+        return list(then.graph.output), list(graph.initializer)
+
+    def _once(self, node: onnx.NodeProto) -> None:
+        """A node that needs no loop: all times are rows of one batch."""
+        if f"{node.domain}::{node.op_type}" != REVERSED:
+            self._made.append(node)
+            return
+        (value,), (out,) = node.input, node.output
+        times = self._apart(value, f"{out}.forward")
+        attributes = {"time_axis": 0, "batch_axis": 1}
+        self._node("ReverseSequence", [times, "lengths"], f"{out}.back", **attributes)
+        self._node("Shape", [value], f"{out}.shape")
+        self._node("Reshape", [f"{out}.back", f"{out}.shape"], out)
+
+    def _real(self, name: str) -> str:
+        """A value of all times, (T, B, ...), zero beyond the lengths."""
+        times = self._apart(name, f"{name}.all")
+        return self._node("Where", ["read.real", times, "read.nothing"], f"{name}.real")
 
     def _node(self, operator: str, inputs: Sequence[str], out: str, **attributes: Any) -> str:
         self._made.append(helper.make_node(operator, inputs, [out], **attributes))
@@ -125,6 +154,12 @@ class _Reading:
         self._node("Unsqueeze", ["read.clock", "read.minus"], "read.clocks")
         self._node("Less", ["read.clocks", "lengths"], "read.before")
         self._node("Unsqueeze", ["read.before", "read.minus"], "read.real")
+        self._node("Shape", ["lengths"], "read.batch")
+        self._node("Concat", ["read.batch", "read.single"], "read.both", axis=0)
+        for name in self._carried.keys() - set(self._given):
+            part = self._reading.initial[name].detach().numpy().astype(np.float32)
+            self._tensors.append(numpy_helper.from_array(part, f"{name}.initial"))
+            self._node("Expand", [f"{name}.initial", "read.both"], name)
         for node in self._nodes:
             if node.op_type != "Shape":
                 _rename(node.input, {"ids": "read.rows"})
@@ -137,7 +172,7 @@ class _Reading:
             if counts or (node.input and known.issuperset(filter(None, node.input))):
                 known.update(node.output)
                 nodes.append(_copy(node))
-        count_rows_of(self._nodes, self._inputs, "read.rows")
+        _count_rows_of(self._nodes, self._inputs, "read.rows")
         return nodes
 
     def _units(self) -> Iterator[tuple[list[int], bool]]:
@@ -150,7 +185,7 @@ class _Reading:
         reach = np.zeros((count, count), bool)
         for index, before in enumerate(needs):
             reach[index, list(before)] = True
-        for begin, end in self._step.carried.items():
+        for begin, end in self._carried.items():
             maker = self._maker[end]
             reach[maker, maker] = True
             for index, node in enumerate(self._nodes):
@@ -172,13 +207,17 @@ class _Reading:
     def _loop(self, unit: Sequence[int]) -> None:
         """The nodes of a unit as the body of a Scan over time."""
         nodes = [self._nodes[index] for index in unit]
-        nodes = [*self._sizes_for(nodes), *nodes]
+        sizes = self._sizes_for(nodes)
+        for node in sizes:  # of one time, whichever input they ask
+            if node.input[0] in self._inputs:
+                node.input[0] = "ids"
+        nodes = [*sizes, *nodes]
         inside = {out for node in nodes for out in node.output}
-        carried = {b: e for b, e in self._step.carried.items() if e in inside}
+        carried = {b: e for b, e in self._carried.items() if e in inside}
         taken = {name for node in nodes for name in node.input if name}
         sequences = sorted(taken - inside - set(carried) - self._constants - {"ids"})
         elsewhere = [node for index, node in enumerate(self._nodes) if index not in unit]
-        read = {name for node in elsewhere for name in node.input} | {"hidden"}
+        read = {name for node in elsewhere for name in node.input} | set(self._reading.kept)
         given = sorted(inside & read - {out for node in self._sizes for out in node.output})
         label = next(iter(carried.values()))
         apart = [self._apart(name, f"{name}.for.{label}") for name in sequences]
@@ -222,7 +261,7 @@ class _Reading:
             _rename(step.input, inner)
             _rename(step.output, inner)
             steps.append(step)
-        count_rows_of(steps, {f"loop.{name}" for name in self._inputs}, inner[next(iter(carried))])
+        _count_rows_of(steps, {f"loop.{name}" for name in self._inputs}, inner[next(iter(carried))])
         for begin, end in carried.items():
             choice = ["loop.real", inner[end], inner[begin]]
             steps.append(helper.make_node("Where", choice, [f"{inner[end]}.kept"]))
@@ -246,10 +285,11 @@ class _Reading:
         return self._node("Reshape", [name, f"{out}.shape"], out)
 
 
+_MARKS = REVERSED.partition("::")[0]
 _NUMBERS = [
     numpy_helper.from_array(np.array(value, np.int64), f"read.{name}")
-    for name, value in (("zero", 0), ("one", 1), ("minus", [-1]))
-]
+    for name, value in (("zero", 0), ("one", 1), ("minus", [-1]), ("single", [1]))
+] + [numpy_helper.from_array(np.zeros((), np.float32), "read.nothing")]
 
 
 def _copy(node: onnx.NodeProto) -> onnx.NodeProto:
@@ -262,3 +302,10 @@ def _rename(names: MutableSequence[str], new: Mapping[str, str]) -> None:
     """Replace names in place."""
     for place, name in enumerate(names):
         names[place] = new.get(name, name)
+
+
+def _count_rows_of(nodes: Sequence[onnx.NodeProto], inputs: Collection[str], value: str) -> None:
+    """Where nodes ask one of the step's inputs for its number of rows, let them ask ``value``."""
+    for node in nodes:
+        if node.op_type == "Shape" and node.input[0] in inputs:
+            node.input[0] = value

@@ -9,20 +9,25 @@ from textrnn.tasks._base import (
     Batch,
     Loss,
     Scores,
-    StepGraph,
     Task,
     network_from_folder,
     state_tensors,
 )
+from textrnn.tasks._graphs import REVERSED, Argument, Function, Graph, Reading, reversed_in_time
 
 __all__ = [
     "FAMILY",
+    "REVERSED",
+    "Argument",
     "Batch",
+    "Function",
+    "Graph",
     "Loss",
+    "Reading",
     "Scores",
-    "StepGraph",
     "Task",
     "network_from_folder",
+    "reversed_in_time",
     "state_tensors",
 ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -13,8 +12,9 @@ from torch import Tensor, nn
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import ModelFolder
 from textrnn.nn.encoder import State
+from textrnn.tasks._graphs import Graph
 
-__all__ = ["Batch", "Loss", "Scores", "StepGraph", "Task", "network_from_folder"]
+__all__ = ["Batch", "Loss", "Scores", "Task", "network_from_folder"]
 
 Scores = dict[str, float]
 """Named figures; the task's ``criterion`` is the one that decides which weights are best."""
@@ -41,22 +41,6 @@ class Loss(NamedTuple):
     total: Tensor
     penalty: Tensor
     state: State
-
-
-@dataclass(frozen=True)
-class StepGraph:
-    """What is exported of a network that reads a token at a time.
-
-    Args:
-        step: takes ids (B,) and the parts of the state (B, H), and returns hidden states (B, H) and
-            the new parts, in the same order. Rows do not see each other.
-        head: hidden states (N, H) to logits (N, V).
-        state: by name ``LAYER.PART``, each part (1, H) at the beginning of a text.
-    """
-
-    step: nn.Module
-    head: nn.Module
-    state: Mapping[str, Tensor]
 
 
 class Task(ABC):
@@ -99,9 +83,12 @@ class Task(ABC):
         """The ``network`` section of the model folder: what :meth:`build_network` takes."""
 
     @classmethod
-    def step_graph(cls, network: nn.Module) -> StepGraph | None:
-        """What an engine without PyTorch needs of a network; None where a task has no such form."""
-        return None
+    def graphs(cls, network: nn.Module) -> Mapping[str, Graph]:
+        """What engines without PyTorch need of a network, by name; empty where there is nothing.
+
+        In an order in which each may take what those before it give.
+        """
+        return {}
 
 
 def network_from_folder(folder: ModelFolder) -> nn.Module:

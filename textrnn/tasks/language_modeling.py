@@ -15,7 +15,16 @@ from textrnn.metrics import TextScore
 from textrnn.nn.dropout import LockedDropout
 from textrnn.nn.encoder import Encoder, State, detach
 from textrnn.nn.head import log_probs_of, make_head
-from textrnn.tasks._base import Loss, Scores, StepGraph, Task, network_section
+from textrnn.tasks._base import Loss, Scores, Task, network_section
+from textrnn.tasks._graphs import (
+    Argument,
+    Function,
+    Graph,
+    Reading,
+    flat_state,
+    nested_state,
+    state_arguments,
+)
 
 __all__ = ["LanguageModeling"]  # the family's entry
 
@@ -87,30 +96,38 @@ class LanguageModelNetwork(nn.Module):
         return Loss(self.head.loss(hidden, flat), penalty, after)
 
 
-class _Step(nn.Module):
-    """A network's step over a flat state."""
+class _Graph(nn.Module):
+    """A function of a network that is exported."""
 
     def __init__(self, network: LanguageModelNetwork) -> None:
         super().__init__()
         self.network = network
-
-    def forward(self, ids: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        parts = iter(state)
-        cells = self.network.encoder.cells()
-        layers = tuple(tuple(next(parts) for _ in range(cell.state_parts)) for cell in cells)
-        hidden, after = self.network.step(ids, layers)
-        return hidden, *(part for layer in after for part in layer)
+        self.counts = [cell.state_parts for cell in network.encoder.cells()]
 
 
-class _Head(nn.Module):
-    """A network's output layer."""
+class _Step(_Graph):
+    """One token a row, over a flat state, to the hidden state and the logits."""
 
-    def __init__(self, network: LanguageModelNetwork) -> None:
-        super().__init__()
-        self.network = network
+    def forward(self, ids: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        hidden, after = self.network.step(ids, nested_state(state, self.counts))
+        return hidden, self.network.logits(hidden), *flat_state(after)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        return self.network.logits(hidden)
+
+class _Read(_Graph):
+    """Many tokens a row, to the hidden states (T, B, H) and the state after the last."""
+
+    def forward(self, ids: Tensor, lengths: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        hidden, after = self.network.encode(ids, nested_state(state, self.counts), lengths)
+        return hidden.transpose(0, 1), *flat_state(after)
+
+
+class _Head(_Graph):
+    """Hidden states to logits and the log-probabilities of targets."""
+
+    def forward(self, hidden: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+        logits = self.network.logits(hidden)
+        log_probs = torch.log_softmax(logits, 1)
+        return logits, log_probs.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
 class LanguageModeling(Task):
@@ -158,15 +175,34 @@ class LanguageModeling(Task):
         }
 
     @classmethod
-    def step_graph(cls, network: nn.Module) -> StepGraph:
-        """The network as two functions; bidirectional ones do not exist for this task."""
+    @torch.no_grad()
+    def graphs(cls, network: nn.Module) -> dict[str, Graph]:
+        """A step, the reading of many tokens, and the output layer for all of their places."""
         assert isinstance(network, LanguageModelNetwork)
-        state = {
-            f"{layer}.{part}": tensor
-            for layer, parts in enumerate(network.initial_state(1))
-            for part, tensor in enumerate(parts)
+        rows, times, draw = 5, 12, torch.Generator().manual_seed(0)
+        ids = torch.randint(network.head.vocab_size, (rows, times), generator=draw)
+        lengths = torch.tensor([1, 3, times, 5, 8])
+        state = state_arguments(network.initial_state(rows))
+        after = tuple(name.replace("state", "new") for name in state)
+        text = {"ids": Argument(ids, ("batch", "time")), "lengths": Argument(lengths, ("batch",))}
+        hidden = network.encode(ids)[0].flatten(0, 1)
+        whole = Function(
+            _Step(network),
+            {"ids": Argument(ids[:, 0], ("batch",)), **state},
+            ("hidden", "logits", *after),
+        )
+        initial = {name: argument.example[:1] for name, argument in state.items()}
+        read = Function(_Read(network), text | state, ("outputs", *after))
+        inputs = {
+            "hidden": Argument(hidden, ("batch", None)),
+            "targets": Argument(ids.flatten(), ("batch",)),
         }
-        return StepGraph(_Step(network), _Head(network), state)
+        head = Function(_Head(network), inputs, ("logits", "log_probs"))
+        return {
+            "step": Graph(whole, ("logits", *after)),
+            "read": Graph(read, reading=Reading(whole, initial, ("hidden",))),
+            "head": Graph(head),
+        }
 
     def _streams(self, epoch: int) -> TokenStreams:
         settings, (rank, world) = self._settings, self._place

@@ -1,0 +1,167 @@
+"""What of a network is exported: functions over named tensors, and how long texts are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from textrnn.nn.encoder import Encoder, State
+
+__all__ = [
+    "REVERSED",
+    "Argument",
+    "EncoderStep",
+    "Function",
+    "Graph",
+    "Reading",
+    "flat_state",
+    "nested_state",
+    "reversed_in_time",
+    "state_arguments",
+]
+
+REVERSED = "textrnn::Reversed"
+"""The mark of :func:`reversed_in_time` in a traced step."""
+
+
+class Argument(NamedTuple):
+    """An input of a function.
+
+    Args:
+        example: at least two of everything that may vary. Both for the tracing and for the
+            comparison of the graph with the network, so it should be what the function is given.
+        axes: a name for each axis whose length may vary, None for the others. Axes of one name have
+            one length.
+    """
+
+    example: Tensor
+    axes: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function of a network.
+
+    Args:
+        module: takes the inputs in order, and returns the outputs in order, as a tuple.
+        inputs: by name. Parts of a state are named ``state.LAYER.PART``.
+        outputs: their names; what follows ``state.0.0`` is ``new.0.0``.
+    """
+
+    module: nn.Module
+    inputs: Mapping[str, Argument]
+    outputs: tuple[str, ...]
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """Of each part of the state, the input's name and the output's."""
+        pairs = {name: name.replace("state.", "new.", 1) for name in self.inputs}
+        return {name: new for name, new in pairs.items() if new != name and new in self.outputs}
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How a function that reads ids (B, T), of which ``lengths`` (B,) are real, comes of a step.
+
+    Args:
+        step: reads one token a row, ``ids`` (N,), with a state. What is not state in its outputs
+            is kept of every time.
+        initial: parts (1, H) of the state at the beginning.
+        kept: the outputs, of all times, (T, B, ...), 0 beyond the lengths.
+        then: what is done with them, with ``lengths`` and with the state after each row's last
+            token (``new.0.0`` (B, H) and so on); None: they are the outputs, before the state.
+    """
+
+    step: Function
+    initial: Mapping[str, Tensor]
+    kept: tuple[str, ...]
+    then: Function | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A graph of an export.
+
+    Args:
+        function: what it says; where there is no ``reading``, it is traced.
+        outputs: those of the function's that the graph has; None: all.
+        reading: how the function is built, where it reads many tokens.
+    """
+
+    function: Function
+    outputs: tuple[str, ...] | None = None
+    reading: Reading | None = None
+
+
+def reversed_in_time(values: Tensor) -> Tensor:
+    """In a step that is exported: the values (N, D) that stand here when a row is read backwards.
+
+    A step sees one time only, so this is a mark for the export, which puts the reversal of whole
+    rows, each within its length, in its place. Run by PyTorch it says nothing of use.
+
+    >>> reversed_in_time(torch.ones(2, 3)).shape
+    torch.Size([2, 3])
+    """
+    # The operator's stub has no types for its arguments by name.
+    mark: Tensor = torch.onnx.ops.symbolic(
+        REVERSED, (values,), dtype=values.dtype, shape=values.shape, version=1
+    )
+    return mark
+
+
+class EncoderStep(nn.Module):
+    """One time of an encoder of one or two directions, over a flat state: the step to be exported.
+
+    Args:
+        encoder: in evaluation mode; it reads ids.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, ids: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Ids (N,) and parts (N, H) to outputs (N, directions x H) and the new parts."""
+        encoder = self.encoder
+        values = encoder.embed(ids)
+        before = iter(nested_state(state, [cell.state_parts for cell in encoder.cells()]))
+        after: list[Tensor] = []
+        for index in range(len(encoder.layers)):
+            outputs = []
+            for direction, cell in enumerate(encoder.layer_cells(index)):
+                output, new = cell.step(
+                    reversed_in_time(values) if direction else values, next(before)
+                )
+                outputs.append(reversed_in_time(output) if direction else output)
+                after += new
+            values = encoder.join(index, outputs, values)
+        return values, *after
+
+
+def nested_state(parts: Sequence[Tensor], counts: Sequence[int]) -> State:
+    """Parts in a row as a state: as many a layer as ``counts`` says.
+
+    >>> [len(cell) for cell in nested_state([torch.zeros(1, 2)] * 3, [2, 1])]
+    [2, 1]
+    """
+    rest = iter(parts)
+    return tuple(tuple(next(rest) for _ in range(count)) for count in counts)
+
+
+def flat_state(state: State) -> list[Tensor]:
+    """The parts of all layers, one after the other."""
+    return [part for cell in state for part in cell]
+
+
+def state_arguments(state: State, axis: str = "batch") -> dict[str, Argument]:
+    """The inputs that a state is, by name, its parts (B, H) being the examples."""
+    return {
+        # The exporter counts tensors, and a cell may begin with one for all of its parts.
+        f"state.{layer}.{part}": Argument(tensor.clone(), (axis, None))
+        for layer, cell in enumerate(state)
+        for part, tensor in enumerate(cell)
+    }
