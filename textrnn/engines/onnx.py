@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.engines._base import Floats, Ids, State
+from textrnn.engines._windows import Window, windows
 from textrnn.errors import EngineError
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["OnnxEngine"]
 
 _FILES = tuple(f"onnx/{name}" for name in ("step.onnx", "read.onnx", "head.onnx", "weights.data"))
-_READ_AT_ONCE = 4_096  # tokens, all rows together: what bounds the memory of a long text
-_SCORED_AT_ONCE = 1_000_000  # logits
+_READ_AT_ONCE = 1_024  # tokens, all rows together: what bounds the memory of a long text
+_SCORED_AT_ONCE = 500_000  # logits: few enough for the processor's cache
 _FEW_TOKENS = 8  # a text of so many is read by steps, which saves loading the graph that reads
 
 
@@ -89,13 +90,9 @@ class OnnxEngine:
             for id in ids[0, : lengths[0]]:
                 logits, state = self.step(id[np.newaxis], state)
             return logits, state
-        last = np.empty((len(ids), self._hidden_size), np.float32)
-        for part in self._read(ids, lengths, state):
-            last[part.rows] = part.hidden[part.real - 1, np.arange(len(part.rows))]
-            state = part.state
-        inputs = {"hidden": last, "targets": np.zeros(len(ids), np.int64)}
-        (logits,) = self._head.run(["logits"], inputs)
-        return logits, state
+        for window in windows(ids, lengths - 1, _READ_AT_ONCE):
+            _, state = self._read(window, state)
+        return self.step(ids[np.arange(len(ids)), lengths - 1], state)
 
     def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
         """See :meth:`textrnn.engines.Engine.step`."""
@@ -113,14 +110,14 @@ class OnnxEngine:
         log_probs = np.zeros(ids.shape, np.float32)
         state = self._begin(len(ids)) if state is None else state
         at_once = max(1, _SCORED_AT_ONCE // self.vocab_size)
-        for part in self._read(ids[:, :-1], lengths - 1, state):
-            times, rows = np.nonzero(np.arange(len(part.hidden))[:, None] < part.real)
-            for first in range(0, len(times), at_once):
-                time, row = times[first : first + at_once], rows[first : first + at_once]
-                places = part.rows[row], part.begin + time + 1
-                inputs = {"hidden": part.hidden[time, row], "targets": ids[places]}
+        for window in windows(ids, lengths - 1, _READ_AT_ONCE):
+            hidden, state = self._read(window, state)
+            rows, times = window.places()
+            for first in range(0, len(rows), at_once):
+                row, time = rows[first : first + at_once], times[first : first + at_once]
+                places = window.rows[row], window.begin + time + 1
+                inputs = {"hidden": hidden[time, row], "targets": ids[places]}
                 (log_probs[places],) = self._head.run(["log_probs"], inputs)
-            state = part.state
         return log_probs, state
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
@@ -141,19 +138,15 @@ class OnnxEngine:
     def _begin(self, rows: int) -> State:
         return tuple(np.repeat(part, rows, axis=0) for part in self._initial)
 
-    def _read(self, ids: Ids, lengths: Ids, state: State) -> Iterator[_Part]:
-        """Read ids (B, T) a window at a time, each time those rows that have not ended."""
-        width = max(16, _READ_AT_ONCE // len(ids))
-        for begin in range(0, int(lengths.max()), width):
-            rows = np.flatnonzero(lengths > begin)
-            real = np.minimum(lengths[rows] - begin, width)
-            inputs = {"ids": ids[rows, begin : begin + int(real.max())], "lengths": real}
-            inputs |= zip(self._parts, (part[rows] for part in state), strict=True)
-            hidden, *after = self._reader.run(None, inputs)
-            state = tuple(part.copy() for part in state)
-            for part, new in zip(state, after, strict=True):
-                part[rows] = new
-            yield _Part(rows, real, begin, hidden, state)
+    def _read(self, window: Window, state: State) -> tuple[Floats, State]:
+        """The hidden states (W, N, H) of a window, and the state of all rows after it."""
+        inputs = {"ids": window.ids, "lengths": window.real}
+        inputs |= zip(self._parts, self.reorder(state, window.rows), strict=True)
+        hidden, *after = self._reader.run(None, inputs)
+        state = tuple(part.copy() for part in state)
+        for part, new in zip(state, after, strict=True):
+            part[window.rows] = new
+        return hidden, state
 
     @cached_property
     def _reader(self) -> Any:
@@ -162,10 +155,6 @@ class OnnxEngine:
     @cached_property
     def _head(self) -> Any:
         return self._session("head")
-
-    @property
-    def _hidden_size(self) -> int:
-        return int(self._head.get_inputs()[0].shape[1])
 
     def _session(self, name: str) -> Any:
         import onnxruntime
@@ -186,24 +175,6 @@ class OnnxEngine:
         if made_from != self._sha256:
             raise EngineError(f"{path} was made from other parameters: run textrnn export again")
         return session
-
-
-class _Part(NamedTuple):
-    """A window that has been read.
-
-    Args:
-        rows: which rows it is of (N,).
-        real: how many of its tokens are real, a row (N,).
-        begin: where it begins in time.
-        hidden: the network's hidden states (W, N, H).
-        state: of all rows, after it.
-    """
-
-    rows: Ids
-    real: Ids
-    begin: int
-    hidden: Floats
-    state: State
 
 
 def _initial_state(session: Any, widths: list[int]) -> State:

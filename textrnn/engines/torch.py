@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textrnn.engines._base import Floats, Ids, State
+from textrnn.engines._windows import Window, windows
 from textrnn.errors import EngineError
 from textrnn.nn import select_rows
 from textrnn.tasks import network_from_folder
@@ -75,13 +76,9 @@ class TorchEngine:
         """See :meth:`textrnn.engines.Engine.start`."""
         with self._running():
             state = state or self._network.initial_state(len(ids))
-            last: dict[int, Tensor] = {}
-            for part in self._read(ids, lengths, state):
-                ends = part.hidden[np.arange(len(part.rows)), part.real - 1]
-                last |= zip(part.rows.tolist(), ends, strict=True)
-                state = part.state
-            hidden = torch.stack([last[row] for row in range(len(ids))])
-            return _floats(self._network.logits(hidden)), state
+            for window in windows(ids, lengths - 1, _READ_AT_ONCE):
+                _, state = self._read(window, state)
+        return self.step(ids[np.arange(len(ids)), lengths - 1], state)
 
     def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
         """See :meth:`textrnn.engines.Engine.step`."""
@@ -98,13 +95,13 @@ class TorchEngine:
         log_probs = np.zeros(ids.shape, np.float32)
         with self._running():
             state = state or self._network.initial_state(len(ids))
-            for part in self._read(ids[:, :-1], lengths - 1, state):
-                rows, times = np.nonzero(np.arange(part.hidden.shape[1]) < part.real[:, None])
-                hidden = part.hidden[self._tensor(rows), self._tensor(times)]
-                places = part.rows[rows], part.begin + 1 + times
-                targets = self._tensor(ids[places])
-                log_probs[places] = _floats(self._network.log_probs(hidden, targets))
-                state = part.state
+            for window in windows(ids, lengths - 1, _READ_AT_ONCE):
+                hidden, state = self._read(window, state)
+                rows, times = window.places()
+                places = window.rows[rows], window.begin + times + 1
+                chosen = hidden[self._tensor(rows), self._tensor(times)]
+                found = self._network.log_probs(chosen, self._tensor(ids[places]))
+                log_probs[places] = _floats(found)
         return log_probs, state
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
@@ -128,21 +125,18 @@ class TorchEngine:
             layers.setdefault(name.split(".")[0], []).append(self._tensor(arrays[name]))
         return tuple(tuple(parts) for parts in layers.values())
 
-    def _read(self, ids: Ids, lengths: Ids, state: State) -> Iterator[_Part]:
-        """Read ids (B, T) a window at a time, each time those rows that have not ended."""
-        width = max(16, _READ_AT_ONCE // len(ids))
-        for begin in range(0, int(lengths.max()), width):
-            rows = np.flatnonzero(lengths > begin)
-            real = np.minimum(lengths[rows] - begin, width)
-            window = self._tensor(ids[rows, begin : begin + int(real.max())])
-            full = None if real.min() == window.shape[1] else self._tensor(real)
-            chosen = self._tensor(rows)
-            hidden, after = self._network.encode(window, select_rows(state, chosen), full)
-            state = tuple(
-                tuple(old.index_copy(0, chosen, new) for old, new in zip(*layer, strict=True))
-                for layer in zip(state, after, strict=True)
-            )
-            yield _Part(rows, real, begin, hidden, state)
+    def _read(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """The hidden states (N, W, H) of a window, and the state of all rows after it."""
+        full = window.real.min() == window.ids.shape[1]
+        real = None if full else self._tensor(window.real)
+        chosen = self._tensor(window.rows)
+        before = select_rows(state, chosen)
+        hidden, after = self._network.encode(self._tensor(window.ids), before, real)
+        after = tuple(
+            tuple(old.index_copy(0, chosen, new) for old, new in zip(*layer, strict=True))
+            for layer in zip(state, after, strict=True)
+        )
+        return hidden, after
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
@@ -157,24 +151,6 @@ class TorchEngine:
                 yield
         finally:
             torch.set_num_threads(before)
-
-
-class _Part(NamedTuple):
-    """A window that has been read.
-
-    Args:
-        rows: which rows it is of (N,).
-        real: how many of its tokens are real, a row (N,).
-        begin: where it begins in time.
-        hidden: the network's hidden states (N, W, H).
-        state: of all rows, after it.
-    """
-
-    rows: Ids
-    real: Ids
-    begin: int
-    hidden: Tensor
-    state: State
 
 
 def _floats(tensor: Tensor) -> Floats:
