@@ -142,14 +142,11 @@ def test_beam_search_finds_likelier_texts_than_the_greedy_choice() -> None:
     for options in ({"temperature": 0}, {"beam_size": 8, "length_penalty": 0.0}):
         out: Any = lm.generate("a", max_new_tokens=6, rules=[TopK(50)], **options)
         sums.append(sum(out.logprobs))
-    assert sums[0] <= sums[1]
+    assert sums[0] <= sums[1] + 1e-5
     one: Any = lm.generate("a", max_new_tokens=12, beam_size=1)
     greedy: Any = lm.generate("a", max_new_tokens=12, temperature=0)
-    assert (one.text, one.token_ids, one.logprobs) == (
-        greedy.text,
-        greedy.token_ids,
-        greedy.logprobs,
-    )
+    assert (one.text, one.token_ids) == (greedy.text, greedy.token_ids)
+    assert one.logprobs == pytest.approx(greedy.logprobs, abs=1e-5)
     stopped: Any = speller("one. two").generate(beam_size=2, stop=". ")
     assert (stopped.text, stopped.finish_reason) == ("one", "stop")
 

@@ -3,7 +3,7 @@
     options.py    GenerationOptions: the keyword arguments of ``generate``
     settings.py   GenerationSettings: the options, filled in, and the rules they stand for
     rules/        what stands between the model's logits and the choice
-    loop.py       greedy choice and sampling; yields tokens as they come
+    loop.py       greedy choice and sampling: a batch whose rows come and go; row.py is one of them
     beam.py       beam search; hypotheses.py says what is asked for and found, search.py holds the
                   rows of a batch, candidates.py their best tokens, scoring.py compares them
     terms.py      texts that must appear, and how far a hypothesis has come (grid.py: its rows)
@@ -22,17 +22,10 @@ from textrnn.generation.beam import beam_search
 from textrnn.generation.draw import RandomStream, fresh_seed
 from textrnn.generation.history import HISTORY
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
-from textrnn.generation.loop import (
-    FinishReason,
-    Plan,
-    Row,
-    Step,
-    Token,
-    generate_tokens,
-    pad_right,
-)
+from textrnn.generation.loop import Batch, generate_tokens, pad_right
 from textrnn.generation.options import GenerationOptions, TextOptions
 from textrnn.generation.repetition import RepetitionGuard
+from textrnn.generation.row import Failure, FinishReason, Plan, Row, Step, Token
 from textrnn.generation.scoring import LengthPenalty, Scoring, coverage_penalty
 from textrnn.generation.settings import GenerationSettings
 from textrnn.generation.terms import Speller, Terms, is_unspaced
@@ -40,7 +33,9 @@ from textrnn.generation.text import Writer, find_stop
 
 __all__ = [
     "HISTORY",
+    "Batch",
     "BeamPlan",
+    "Failure",
     "FinishReason",
     "GenerationOptions",
     "GenerationSettings",

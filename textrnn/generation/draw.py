@@ -7,12 +7,14 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.generation.rules import Ids, Logits
+from textrnn.generation.rules import Ids, Logits, Shortlist
 
 __all__ = ["RandomStream", "draw", "fresh_seed", "log_probs_of", "log_total"]
 
 
 _BLOCK = 64  # weights summed at a time: fewer steps that wait for the one before
+_MANY = 1024  # from here on, that pays
+_BELOW_ONE = 1 - 2.0**-52
 
 
 def fresh_seed() -> int:
@@ -47,27 +49,37 @@ class RandomStream:
         return self._generator.random()
 
 
-def draw(logits: Logits, uniform: float) -> int:
-    """Draw from ``logits`` (V,) by inverting their distribution function at ``uniform``.
+def draw(left: Shortlist, uniforms: NDArray[np.float64]) -> Ids:
+    """Draw a token (B,) for each row by inverting its distribution function at ``uniforms`` (B,).
 
-    >>> draw(np.log(np.array([0.5, 0.25, 0.25], np.float32)), 0.6)
-    1
+    >>> left = Shortlist(np.log(np.array([[0.5, 0.25, 0.25]], np.float32)))
+    >>> draw(left, np.array([0.6]))
+    array([1])
     """
-    allowed = (logits > -np.inf).nonzero()[0]
-    if 4 * len(allowed) < len(logits):
-        few = np.exp(logits[allowed] - logits.max()).cumsum(dtype=np.float64)
-        wanted = min(uniform * few[-1], np.nextafter(few[-1], 0.0))
-        return int(allowed[few.searchsorted(wanted, side="right")])
-    weights = np.exp(logits - logits.max())
-    sums = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK)).cumsum(dtype=np.float64)
-    wanted = min(uniform * sums[-1], np.nextafter(sums[-1], 0.0))
-    block = int(sums.searchsorted(wanted, side="right"))
-    begin = block * _BLOCK
-    before = sums[block - 1] if block else 0.0
-    held = before + weights[begin : begin + _BLOCK].cumsum(dtype=np.float64)
+    weights = left.weights
+    if weights.shape[1] >= _MANY:
+        return left.ids(_place_in_blocks(weights, uniforms))
+    held = weights.cumsum(axis=1, dtype=np.float64)
+    wanted = uniforms * (held[:, -1] * _BELOW_ONE)
+    return left.ids((held <= wanted[:, np.newaxis]).sum(axis=1))
+
+
+def _place_in_blocks(weights: Logits, uniforms: NDArray[np.float64]) -> Ids:
+    """The same among many: first the block of tokens, then the token."""
+    rows, width = weights.shape
+    every = np.arange(rows)
+    blocks = np.add.reduceat(weights, np.arange(0, width, _BLOCK), axis=1, dtype=np.float64)
+    before = np.zeros((rows, blocks.shape[1] + 1))
+    blocks.cumsum(axis=1, out=before[:, 1:])
+    wanted = (uniforms * (before[:, -1] * _BELOW_ONE))[:, np.newaxis]
+    block = (before[:, 1:] <= wanted).sum(axis=1)
+    columns = np.minimum(block[:, np.newaxis] * _BLOCK + np.arange(_BLOCK), width - 1)
+    held = np.take_along_axis(weights, columns, axis=1).cumsum(axis=1, dtype=np.float64)
+    held += before[every, block, np.newaxis]
     # Sums are rounded in different ways, so the place may lie past the last token of some weight.
-    place = min(int(held.searchsorted(wanted, side="right")), int(held.argmax()))
-    return begin + place
+    place = np.minimum((held <= wanted).sum(axis=1), held.argmax(axis=1))
+    found: Ids = columns[every, place]
+    return found
 
 
 def log_total(logits: Logits) -> NDArray[np.float64]:

@@ -32,7 +32,14 @@ class History:
     """
 
     def __init__(self, rows: Iterable[Sequence[int]]) -> None:
-        recent = [list(row)[-HISTORY:] for row in rows]
+        self._end = 0
+        self._buffer: Ids = np.empty((0, 0), np.int64)
+        self.join(rows)
+
+    def join(self, rows: Iterable[Sequence[int]]) -> None:
+        """Add rows after those that are there."""
+        recent = [self._buffer[row, : self._end] for row in range(len(self._buffer))]
+        recent = [*recent, *(np.array(row[-HISTORY:], np.int64) for row in rows)]
         self._end = max(map(len, recent), default=0)
         self._buffer = np.full((len(recent), self._end + 64), PAD, np.int64)
         for row, ids in enumerate(recent):

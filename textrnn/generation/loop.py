@@ -2,95 +2,192 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from textrnn.engines import Engine, Floats, State
+from textrnn.engines import Floats, State, StepEngine
 from textrnn.errors import GenerationError
-from textrnn.generation.draw import RandomStream, draw, log_probs_of
-from textrnn.generation.history import HISTORY, History
-from textrnn.generation.rules import Ids, Logits, Rule, apply_rules
-from textrnn.generation.text import Writer
+from textrnn.generation.draw import draw, log_total
+from textrnn.generation.history import History
+from textrnn.generation.row import Failure, FinishReason, Plan, Row, Step, Token
+from textrnn.generation.rules import Ids, Logits, Rule, Shaping, apply_rules, narrow
 from textrnn.tokenizers import BOS, EOS, PAD, UNK
 
-__all__ = ["FinishReason", "Plan", "Row", "Step", "Token", "allow", "generate_tokens", "pad_right"]
+__all__ = [
+    "Batch",
+    "Failure",
+    "FinishReason",
+    "Plan",
+    "Row",
+    "Step",
+    "Token",
+    "allow",
+    "generate_tokens",
+    "pad_right",
+]
 
-FinishReason: TypeAlias = Literal["stop", "eos", "length"]
+_FIRST = EOS  # PAD, UNK and BOS, which are never generated, come before it
+_NOTHING: Ids = np.empty((0, 0), np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token of one text.
+class _Place:
+    """Where a row of a batch has come to."""
+
+    __slots__ = ("count", "looks_back", "number", "plan", "row", "untils")
+
+    def __init__(self, number: int, row: Row, plan: Plan) -> None:
+        self.number, self.row, self.plan = number, row, plan
+        self.count = 0  # new tokens so far
+        self.untils = [rule.until for rule in plan.rules if hasattr(rule, "until")]
+        self.looks_back = not all(isinstance(rule, Shaping) for rule in plan.rules)
+
+    def kind(self) -> tuple[int, bool, int]:
+        """Equal for rows to which the same rules apply now."""
+        active = sum(self.count < until for until in self.untils)
+        return id(self.plan.rules), self.plan.greedy, active
+
+    def accept(self, id: int, logprob: float) -> Token:
+        """Take a token in."""
+        self.count += 1
+        last = self.count == self.plan.max_new_tokens
+        return self.row.accept(self.number, id, logprob, last=last)
+
+
+class Batch:
+    """Texts that are written side by side, a token each at a time; they may come and go.
+
+    A text does not depend on those beside it. One that is finished or fails leaves.
 
     Args:
-        row: which of the rows it belongs to.
-        id: the token.
-        logprob: log p(token | all before it) under the model's own distribution, before any rule;
-            natural logarithm.
-        text: the characters that became certain with it.
-        finish_reason: why the text ends here; None where it goes on.
+        engine: the model.
     """
 
-    row: int
-    id: int
-    logprob: float
-    text: str
-    finish_reason: FinishReason | None
+    def __init__(self, engine: StepEngine) -> None:
+        self._engine = engine
+        self._places: list[_Place] = []
+        self._history = History([])
+        self._logits: Floats = np.empty((0, engine.vocab_size), np.float32)
+        self._unread: Ids | None = None  # the last token of each row; the logits are those before
+        self._state: State = None
+        self._joined = 0
 
+    def __len__(self) -> int:
+        """How many texts are running."""
+        return len(self._places)
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One token of each row that was still running, and the engine's state before it reads them."""
+    @property
+    def state(self) -> State:
+        """The engine's state, all tokens read."""
+        if self._unread is not None:
+            self._logits, self._state = self._engine.step(self._unread, self._state)
+            self._unread = None
+        return self._state
 
-    tokens: tuple[Token, ...]
-    state: State
+    def join(self, rows: Sequence[Row], plan: Plan, logits: Floats, state: State) -> int:
+        """Add N rows.
 
+        Args:
+            rows: the texts to go on with.
+            plan: how to choose for them.
+            logits: what follows each of them (N, V).
+            state: the engine's state of all rows: that of those running (:attr:`state`), and after
+                it theirs.
 
-@dataclass(frozen=True)
-class Plan:
-    """How to choose: the rules in order, greedily or by a draw, and when to end at the latest."""
+        Returns:
+            The number that the tokens of the first of them bear; the others have those after it.
+        """
+        first = self._joined
+        self._joined += len(rows)
+        self._logits = np.concatenate([self._logits, logits]) if self._places else logits
+        self._state = state
+        self._history.join([row.ids for row in rows])
+        self._places += [_Place(first + place, row, plan) for place, row in enumerate(rows)]
+        return first
 
-    rules: tuple[Rule, ...]
-    greedy: bool
-    max_new_tokens: int
+    def leave(self, number: int) -> None:
+        """Let a row go before it is finished."""
+        self._keep([i for i, place in enumerate(self._places) if place.number != number])
 
+    def step(self) -> Step:
+        """Choose the next token of each row."""
+        state = self.state
+        ids, log_probs, failed = self._choose()
+        tokens: list[Token] = []
+        failures: list[Failure] = []
+        on: list[int] = []
+        chosen = zip(self._places, ids.tolist(), log_probs.tolist(), strict=True)
+        for i, (place, id, log_prob) in enumerate(chosen):
+            if i in failed:
+                failures.append(Failure(place.number, failed[i]))
+                continue
+            token = place.accept(id, log_prob)
+            tokens.append(token)
+            if token.finish_reason is None:
+                on.append(i)
+        self._unread = ids
+        self._history.append(ids)
+        self._keep(on)
+        return Step(tuple(tokens), state, tuple(failures))
 
-class Row:
-    """One text in the making.
+    def _keep(self, on: list[int]) -> None:
+        """Go on with some rows only."""
+        if len(on) == len(self._places):
+            return
+        self._places = [self._places[i] for i in on]
+        self._history.take(on)
+        if self._unread is None:
+            self._logits = self._logits[on]
+        else:
+            self._unread = self._unread[on]
+        self._state = self._engine.reorder(self._state, np.array(on)) if on else None
 
-    Args:
-        ids: what it begins with, BOS first; the last :data:`HISTORY` are kept.
-        stream: its random numbers.
-        writer: turns its tokens into text.
-        goes_on: the text may go on later, so at its end for now nothing that is held back is given
-            out.
-    """
+    def _choose(self) -> tuple[Ids, NDArray[np.float64], dict[int, Exception]]:
+        """A token for each row and its log-probability, or what went wrong with that row."""
+        kinds: dict[Any, list[int]] = {}
+        for i, place in enumerate(self._places):
+            kinds.setdefault(place.kind(), []).append(i)
+        uniforms = np.array(
+            [0.0 if place.plan.greedy else place.row.stream.next() for place in self._places]
+        )
+        ids = np.full(len(uniforms), EOS)
+        log_probs = np.zeros(len(uniforms))
+        failed: dict[int, Exception] = {}
+        waiting = list(kinds.values())
+        while waiting:
+            some = waiting.pop()
+            try:
+                ids[some], log_probs[some] = self._choose_for(some, uniforms[some])
+            except Exception as error:  # a rule may be anyone's
+                if len(some) == 1:
+                    failed[some[0]] = error
+                else:
+                    waiting += [[i] for i in some]
+        return ids, log_probs, failed
 
-    def __init__(
-        self, ids: Sequence[int], stream: RandomStream, writer: Writer, *, goes_on: bool = False
-    ) -> None:
-        self.recent = deque(ids, HISTORY)
-        self.stream = stream
-        self.writer = writer
-        self._goes_on = goes_on
+    def _choose_for(
+        self, some: list[int], uniforms: NDArray[np.float64]
+    ) -> tuple[Ids, NDArray[np.float64]]:
+        """The same for rows of one kind.
 
-    def accept(self, row: int, id: int, logprob: float, *, last: bool) -> Token:
-        """Take a token in; ``last`` says that there is no room for another."""
-        self.recent.append(id)
-        text, stopped = self.writer.push(id)
-        reason: FinishReason | None
-        reason = "eos" if id == EOS else "stop" if stopped else "length" if last else None
-        if reason == "eos" or (reason == "length" and not self._goes_on):
-            text += self.writer.close()
-        return Token(row, id, logprob, text, reason)
+        Raises:
+            GenerationError: the rules leave no token to choose, or the model's output is not
+                numbers.
+        """
+        logits, place = self._logits, self._places[some[0]]
+        history = self._history.window() if place.looks_back else _NOTHING
+        if len(some) < len(self._places):
+            logits, history = logits[some], history[some] if place.looks_back else history
+        _check_numbers(logits)
+        left = narrow(place.plan.rules, history, logits, place.count, first=_FIRST)
+        ids = left.ids(left.logits.argmax(axis=1)) if place.plan.greedy else draw(left, uniforms)
+        return ids, logits[np.arange(len(ids)), ids] - log_total(logits)
 
 
 def generate_tokens(
-    engine: Engine, rows: Sequence[Row], logits: Floats, state: State, plan: Plan
+    engine: StepEngine, rows: Sequence[Row], logits: Floats, state: State, plan: Plan
 ) -> Iterator[Step]:
     """Generate from B rows, a token each at a time; a row that is finished leaves the batch.
 
@@ -104,29 +201,13 @@ def generate_tokens(
     Raises:
         GenerationError: the rules leave no token to choose, or the model's output is not numbers.
     """
-    history = History(row.recent for row in rows)
-    running = list(range(len(rows)))
-    for count in range(plan.max_new_tokens):
-        allowed = allow(plan.rules, history.window(), logits, count)
-        if plan.greedy:
-            ids = allowed.argmax(axis=1)
-        else:
-            uniforms = [rows[row].stream.next() for row in running]
-            ids = np.array([draw(*pair) for pair in zip(allowed, uniforms, strict=True)])
-        log_probs = log_probs_of(logits, np.arange(len(running)), ids)
-        chosen = zip(running, ids.tolist(), log_probs.tolist(), strict=True)
-        last = count + 1 == plan.max_new_tokens
-        tokens = tuple(rows[row].accept(row, id, p, last=last) for row, id, p in chosen)
-        yield Step(tokens, state)
-        on = [place for place, token in enumerate(tokens) if token.finish_reason is None]
-        if not on:
-            return
-        if len(on) < len(running):
-            running, ids = [running[place] for place in on], ids[on]
-            state = engine.reorder(state, np.array(on))
-            history.take(on)
-        history.append(ids)
-        logits, state = engine.step(ids, state)
+    batch = Batch(engine)
+    batch.join(rows, plan, logits, state)
+    while batch:
+        step = batch.step()
+        for failure in step.failures:
+            raise failure.error
+        yield step
 
 
 def allow(
@@ -139,11 +220,15 @@ def allow(
     Raises:
         GenerationError: no token is left, or the model's output is not numbers.
     """
-    if not np.isfinite(logits.max(axis=1)).all():
-        raise GenerationError("the model's output is not numbers: its parameters may be damaged")
+    _check_numbers(logits)
     allowed = logits.copy()
     allowed[:, (PAD, BOS) if unknown else (PAD, UNK, BOS)] = -np.inf
     return apply_rules(rules, ids, allowed, new_tokens)
+
+
+def _check_numbers(logits: Logits) -> None:
+    if not np.isfinite(logits.max(axis=1)).all():
+        raise GenerationError("the model's output is not numbers: its parameters may be damaged")
 
 
 def pad_right(rows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from os import PathLike
@@ -51,6 +52,7 @@ class Session:
         self._state = snapshot.state
         self._pending = snapshot.pending
         self._ended = snapshot.ended
+        self._recent = deque(snapshot.recent, HISTORY)
         self._row = Row(
             snapshot.recent,
             RandomStream(snapshot.seed, 0, snapshot.drawn),
@@ -133,7 +135,7 @@ class Session:
     def _write(self, settings: GenerationSettings, stream: RandomStream) -> Iterator[Token | str]:
         """Go on: first the text held back that is now certain, then tokens."""
         self._calls += 1
-        call, model, recent = self._calls, self._model, tuple(self._row.recent)
+        call, model, recent = self._calls, self._model, tuple(self._recent)
         if self._ended:
             return
         stream = RandomStream(stream.seed, 0, stream.drawn)
@@ -155,6 +157,7 @@ class Session:
                 )
             (token,) = step.tokens
             self._state, self._pending = step.state, (token.id,)
+            self._recent.append(token.id)
             self._ended = token.finish_reason == "eos"
             yield token
 
@@ -163,7 +166,7 @@ class Session:
         return Snapshot(
             prompt=self._prompt,
             pending=self._pending,
-            recent=tuple(row.recent),
+            recent=tuple(self._recent),
             seed=row.stream.seed,
             drawn=row.stream.drawn,
             held=row.writer.held,

@@ -1,7 +1,9 @@
 """Rules: what stands between the model's logits and the draw. Each file here is one.
 
 To add a rule, add a file with a frozen dataclass, or call ``FAMILY.add(name, class)`` from outside;
-any callable ``(ids, logits) -> logits`` may also be passed as it is.
+any callable ``(ids, logits) -> logits`` may also be passed as it is. A rule that goes by the logits
+alone, whichever tokens they are of, derives from :class:`Shaping`: it is given the tokens that are
+left, few as a rule, instead of the whole vocabulary.
 """
 
 from __future__ import annotations
@@ -11,13 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textrnn.errors import UsageError
-from textrnn.generation.rules._base import Ids, Logits, Rule, apply_rules
+from textrnn.generation.rules._applying import apply_rules, narrow
+from textrnn.generation.rules._base import Ids, Logits, Rule
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 from textrnn.registry import Family
 
 if TYPE_CHECKING:
     from textrnn.tokenizers import Tokenizer
 
-__all__ = ["FAMILY", "ORDER", "Ids", "Logits", "Rule", "apply_rules", "read_rule"]
+__all__ = [
+    "FAMILY",
+    "ORDER",
+    "Ids",
+    "Logits",
+    "Rule",
+    "Shaping",
+    "Shortlist",
+    "apply_rules",
+    "narrow",
+    "read_rule",
+]
 
 FAMILY: Family[Callable[..., Rule]] = Family(__name__, Path(__file__).parent, "rule")
 

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from textwrap import shorten
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.errors import GenerationError, UsageError
+from textrnn.errors import UsageError
 
-__all__ = [
-    "Ids",
-    "Logits",
-    "Rule",
-    "apply_rules",
-    "check_number",
-    "check_whole",
-    "keep_nearest",
-    "keep_only",
-]
+__all__ = ["Ids", "Logits", "Rule", "check_number", "check_whole"]
 
 Ids: TypeAlias = NDArray[np.int64]
 Logits: TypeAlias = NDArray[np.float32]
@@ -42,89 +32,6 @@ class Rule(Protocol):
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """The new logits."""
         ...
-
-
-def apply_rules(rules: tuple[Rule, ...], ids: Ids, logits: Logits, new_tokens: int) -> Logits:
-    """Apply rules in order to rows that have ``new_tokens`` new tokens each.
-
-    >>> from textrnn.generation.rules.min_new_tokens import MinNewTokens
-    >>> ids, logits = np.array([[2, 7]]), np.zeros((1, 5), np.float32)
-    >>> apply_rules((MinNewTokens(3),), ids, logits, new_tokens=2)
-    array([[  0.,   0.,   0., -inf,   0.]], dtype=float32)
-    >>> apply_rules((MinNewTokens(3),), ids, logits, new_tokens=3)
-    array([[0., 0., 0., 0., 0.]], dtype=float32)
-
-    Raises:
-        GenerationError: a rule leaves a row no token, or returns something else than logits of the
-            same shape.
-    """
-    for rule in rules:
-        if new_tokens >= getattr(rule, "until", math.inf):
-            continue
-        shape = logits.shape
-        logits = rule(ids, logits)
-        got = getattr(logits, "shape", type(logits).__name__)
-        if got != shape:
-            raise GenerationError(
-                f"{rule!r} returned {got}: a rule returns new logits, here {shape}"
-            )
-        if not (logits.max(axis=1) > -np.inf).all():
-            name = shorten(repr(rule), 100)
-            raise GenerationError(
-                f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
-            )
-    return logits
-
-
-def keep_only(logits: Logits, keep: NDArray[np.bool_]) -> Logits:
-    """New logits with everything banned that is not to be kept.
-
-    >>> keep_only(np.array([[1.0, 2.0]], np.float32), np.array([[True, False]]))
-    array([[  1., -inf]], dtype=float32)
-    """
-    new = np.full_like(logits, -np.inf)
-    np.copyto(new, logits, where=keep)
-    return new
-
-
-def keep_nearest(logits: Logits, distances: Logits, weights: Logits, p: float) -> Logits:
-    """New logits: of each row the nearest tokens are kept that hold a probability of at least p.
-
-    Ties with the last of them are kept.
-
-    Args:
-        logits: (B, V).
-        distances: (B, V), the smaller the better; each at most the token's surprisal or log V.
-        weights: (B, V), the probabilities, up to a factor.
-        p: below 1.
-    """
-    pairs = zip(distances, weights, strict=True)
-    edges = np.array([[_edge(*pair, p)] for pair in pairs], np.float32)
-    return keep_only(logits, distances <= edges)
-
-
-def _edge(distances: Logits, weights: Logits, p: float) -> float:
-    """The least distance within which a row's (V,) weights reach a share of p."""
-    wanted = p * float(weights.sum())
-    # V tokens of probability (1 - p) / V or less cannot matter, so the edge lies nearer than those.
-    near, far = -1.0, math.log(len(weights) / (1 - p)) + 0.01
-    for _ in range(6):  # halving costs less than sorting what it leaves out
-        middle = (near + far) / 2
-        inside = distances <= middle
-        if weights @ inside < wanted:
-            near = middle
-            continue
-        far = middle
-        if 4 * np.count_nonzero(inside) < len(inside):
-            places = np.flatnonzero(inside)
-            distances, weights = distances[places], weights[places]
-    between = np.flatnonzero((distances > near) & (distances <= far))
-    if not len(between):
-        return math.inf  # p is so near to 1 that rounding decides
-    between = between[distances[between].argsort()]
-    held = weights @ (distances <= near) + weights[between].cumsum(dtype=np.float64)
-    last = min(int(held.searchsorted(wanted)), len(between) - 1)
-    return float(distances[between[last]])
 
 
 def check_whole(name: str, value: int, least: int, most: int | None = None) -> None:

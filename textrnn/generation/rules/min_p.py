@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textrnn.generation.rules._base import Ids, Logits, check_number, keep_only
+from textrnn.generation.rules._base import check_number
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["MinP"]
 
 
 @dataclass(frozen=True)
-class MinP:
+class MinP(Shaping):
     """Keeps tokens whose probability is at least ``p`` times that of the most likely one.
 
     Nguyen et al. (2024), "Turning Up the Heat: Min-p Sampling", section 3,
@@ -32,7 +33,7 @@ class MinP:
         """Check the value."""
         check_number("min_p", self.p, "above 0 and at most 1", lambda p: 0 < p <= 1)
 
-    def __call__(self, ids: Ids, logits: Logits) -> Logits:
-        """Logits (B, V) with the unlikely tokens of each row banned."""
-        least = logits.max(axis=1, keepdims=True) + np.float32(np.log(self.p))
-        return keep_only(logits, logits >= least)
+    def shape(self, left: Shortlist) -> Shortlist:
+        """The tokens that are likely enough."""
+        least = left.logits.max(axis=1, keepdims=True) + np.float32(np.log(self.p))
+        return left.only(left.logits >= least)

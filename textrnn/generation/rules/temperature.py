@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textrnn.generation.rules._base import Ids, Logits, check_number
+from textrnn.generation.rules._base import check_number
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["Temperature"]
 
 
 @dataclass(frozen=True)
-class Temperature:
+class Temperature(Shaping):
     """Divides the logits by ``value``: below 1 sharpens the distribution, above 1 flattens it.
 
     Ackley, Hinton and Sejnowski (1985), "A learning algorithm for Boltzmann machines", equation 5,
@@ -31,6 +32,6 @@ class Temperature:
         """Check the value."""
         check_number("temperature", self.value, "above 0", lambda x: x > 0)
 
-    def __call__(self, ids: Ids, logits: Logits) -> Logits:
-        """Logits (B, V), each divided by the temperature."""
-        return logits / np.float32(self.value)
+    def shape(self, left: Shortlist) -> Shortlist:
+        """All tokens, each logit divided by the temperature."""
+        return Shortlist(left.logits / np.float32(self.value), left.tokens, first=left.first)

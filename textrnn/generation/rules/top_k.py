@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textrnn.generation.rules._base import Ids, Logits, check_whole, keep_only
+from textrnn.generation.rules._base import Logits, check_whole
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["TopK"]
 
 
 @dataclass(frozen=True)
-class TopK:
+class TopK(Shaping):
     """Keeps the ``k`` most likely tokens, and those as likely as the last of them.
 
     Fan, Lewis and Dauphin (2018), "Hierarchical Neural Story Generation", section 5.4,
@@ -31,8 +32,21 @@ class TopK:
         """Check the value."""
         check_whole("top_k", self.k, 1)
 
-    def __call__(self, ids: Ids, logits: Logits) -> Logits:
-        """Logits (B, V) with all but the k greatest of each row banned."""
-        place = logits.shape[1] - min(self.k, logits.shape[1])
-        least = np.partition(logits, place, axis=1)[:, place : place + 1]
-        return keep_only(logits, logits >= least)
+    def shape(self, left: Shortlist) -> Shortlist:
+        """The k likeliest tokens."""
+        width = left.logits.shape[1] // (4 * self.k)
+        if width > 1:
+            # At least k tokens are as likely as the k-th of the likeliest of some blocks.
+            blocks = np.arange(0, left.logits.shape[1], width)
+            greatest = np.maximum.reduceat(left.logits, blocks, axis=1)
+            left = left.only(left.logits >= _kth(greatest, self.k))
+        elif self.k >= left.logits.shape[1]:
+            return left
+        return left.only(left.logits >= _kth(left.logits, self.k))
+
+
+def _kth(logits: Logits, k: int) -> Logits:
+    """The k-th greatest number (B, 1) of each row."""
+    place = logits.shape[1] - k
+    kth: Logits = np.partition(logits, place, axis=1)[:, place : place + 1]
+    return kth

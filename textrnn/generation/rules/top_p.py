@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textrnn.generation.rules._base import Ids, Logits, check_number, keep_nearest
+from textrnn.generation.rules._base import check_number
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["TopP"]
 
 
 @dataclass(frozen=True)
-class TopP:
+class TopP(Shaping):
     """Keeps the smallest set of most likely tokens whose probability is at least ``p``.
 
     Ties with the last of them are kept. Holtzman et al. (2020), "The Curious Case of Neural Text
@@ -32,9 +33,19 @@ class TopP:
         """Check the value."""
         check_number("top_p", self.p, "above 0 and at most 1", lambda p: 0 < p <= 1)
 
-    def __call__(self, ids: Ids, logits: Logits) -> Logits:
-        """Logits (B, V) with everything outside each row's nucleus banned."""
+    def shape(self, left: Shortlist) -> Shortlist:
+        """The nucleus of each row, found among the few tokens above a bound where they suffice."""
         if self.p == 1:
-            return logits.copy()
-        distances = logits.max(axis=1, keepdims=True) - logits
-        return keep_nearest(logits, distances, np.exp(-distances), self.p)
+            return left
+        weights = left.weights
+        total = weights.sum(axis=1, keepdims=True, dtype=np.float64)
+        wanted = self.p * total
+        for tokens in (64, weights.shape[1]):
+            # So many tokens below the bound hold less than 1 - p: with all K, it is a certain one.
+            few = left.only(weights >= np.minimum((1 - self.p) / tokens * total, 1))
+            ordered = np.sort(few.weights, axis=1)[:, ::-1]
+            held = ordered.cumsum(axis=1, dtype=np.float64)
+            if (held[:, -1:] >= wanted).all():
+                break
+        last = np.minimum((held < wanted).sum(axis=1, keepdims=True), held.shape[1] - 1)
+        return few.only(few.weights >= np.take_along_axis(ordered, last, axis=1))

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textrnn.generation.rules._base import Ids, Logits, check_number, keep_nearest
+from textrnn.generation.rules._base import Logits, check_number
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["TypicalP"]
 
+_FAR = np.float32(200)  # further below the likeliest, a probability is 0
+
 
 @dataclass(frozen=True)
-class TypicalP:
+class TypicalP(Shaping):
     """Keeps the tokens whose surprisal is closest to the entropy, until they hold ``p``.
 
     Ties with the last of them are kept. Meister et al. (2023), "Locally Typical Sampling", section
@@ -32,10 +35,28 @@ class TypicalP:
         """Check the value."""
         check_number("typical_p", self.p, "above 0 and below 1", lambda p: 0 < p < 1)
 
-    def __call__(self, ids: Ids, logits: Logits) -> Logits:
-        """Logits (B, V) with the untypical tokens of each row banned."""
-        below = np.minimum(logits.max(axis=1, keepdims=True) - logits, np.float32(200))
-        weights = np.exp(-below)
-        total = weights.sum(axis=1, keepdims=True)
-        mean = (weights * below).sum(axis=1, keepdims=True) / total
-        return keep_nearest(logits, np.abs(below - mean), weights, self.p)
+    def shape(self, left: Shortlist) -> Shortlist:
+        """The typical tokens of each row, found among those near enough where they suffice."""
+        greatest = left.logits.max(axis=1, keepdims=True)
+        total = left.weights.sum(axis=1, keepdims=True, dtype=np.float64)
+        wanted = self.p * total
+        below = _below(left, greatest)
+        mean = ((left.weights * below).sum(axis=1, keepdims=True) / total).astype(np.float32)
+        distances = np.abs(below - mean)
+        for reach in (1, 3, _FAR):
+            near = left.only(distances <= reach)
+            if (near.weights.sum(axis=1, keepdims=True, dtype=np.float64) >= wanted).all():
+                break
+        distances = np.abs(_below(near, greatest) - mean)
+        order = distances.argsort(axis=1)
+        held = np.take_along_axis(near.weights, order, axis=1).cumsum(axis=1, dtype=np.float64)
+        last = np.minimum((held < wanted).sum(axis=1, keepdims=True), held.shape[1] - 1)
+        edge = np.take_along_axis(order, last, axis=1)
+        kept = near.only(distances <= np.take_along_axis(distances, edge, axis=1))
+        return Shortlist(kept.logits, kept.tokens)  # the likeliest may be gone: other weights
+
+
+def _below(left: Shortlist, greatest: Logits) -> Logits:
+    """How far each logit (B, K) lies below the greatest (B, 1) of its row."""
+    below: Logits = np.minimum(greatest - left.logits, _FAR)
+    return below

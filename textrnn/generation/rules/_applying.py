@@ -1,0 +1,76 @@
+"""Rules applied one after the other, each to as few tokens as it can do with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from textwrap import shorten
+
+import numpy as np
+
+from textrnn.errors import GenerationError
+from textrnn.generation.rules._base import Ids, Logits, Rule
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
+
+__all__ = ["apply_rules", "narrow"]
+
+
+def apply_rules(rules: Iterable[Rule], ids: Ids, logits: Logits, new_tokens: int) -> Logits:
+    """Apply rules in order to rows that have ``new_tokens`` new tokens each: new logits (B, V).
+
+    >>> from textrnn.generation.rules.min_new_tokens import MinNewTokens
+    >>> ids, logits = np.array([[2, 7]]), np.zeros((1, 5), np.float32)
+    >>> apply_rules((MinNewTokens(3),), ids, logits, new_tokens=2)
+    array([[  0.,   0.,   0., -inf,   0.]], dtype=float32)
+    >>> apply_rules((MinNewTokens(3),), ids, logits, new_tokens=3)
+    array([[0., 0., 0., 0., 0.]], dtype=float32)
+
+    Raises:
+        GenerationError: a rule leaves a row no token, or returns something else than logits of the
+            same shape.
+    """
+    return narrow(rules, ids, logits, new_tokens).whole(logits.shape[1])
+
+
+def narrow(
+    rules: Iterable[Rule], ids: Ids, logits: Logits, new_tokens: int, *, first: int = 0
+) -> Shortlist:
+    """What :func:`apply_rules` leaves of the tokens from ``first`` on, as a short list.
+
+    Those before ``first`` are banned at the outset. A rule that is a :class:`Shaping` sees the
+    tokens that are left, any other one all V logits.
+
+    Raises:
+        GenerationError: see :func:`apply_rules`.
+    """
+    left = Shortlist(logits[:, first:], first=first)
+    for rule in rules:
+        if new_tokens >= getattr(rule, "until", math.inf):
+            continue
+        if isinstance(rule, Shaping):
+            left = rule.shape(left)
+        else:
+            whole = _applied(rule, ids, left.whole(logits.shape[1]), new_tokens)
+            left = Shortlist(whole[:, first:], first=first)
+    return left
+
+
+def _applied(rule: Rule, ids: Ids, logits: Logits, new_tokens: int) -> Logits:
+    """What a rule makes of the logits (B, V) of rows that have ``new_tokens`` new tokens each.
+
+    Raises:
+        GenerationError: it leaves a row no token, or returns something else than logits of the same
+            shape.
+    """
+    new = rule(ids, logits)
+    got = getattr(new, "shape", type(new).__name__)
+    if got != logits.shape:
+        raise GenerationError(
+            f"{rule!r} returned {got}: a rule returns new logits, here {logits.shape}"
+        )
+    if not new.max(axis=1).min() > -np.inf:
+        name = shorten(repr(rule), 100)
+        raise GenerationError(
+            f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
+        )
+    return new
