@@ -28,7 +28,7 @@ from textrnn.export import PRECISIONS, export_network, graphs, parity
 from textrnn.export.quantizing import quantize_blocks, quantize_weights
 from textrnn.generation import pad_right
 from textrnn.model_folder import FolderContents, ModelFolder, encode_weights, write_model_folder
-from textrnn.nn.cells import FAMILY, Cell, CellState
+from textrnn.nn.cells import FAMILY, CellState, GatedCell
 from textrnn.recipe.exporting import make_graphs
 from textrnn.tasks import Task, state_tensors
 from textrnn.tasks.language_modeling import LanguageModeling, LanguageModelNetwork
@@ -37,7 +37,7 @@ from textrnn.tokenizers.byte import ByteTokenizer
 V = ByteTokenizer().vocab_size
 
 
-class Leaky(Cell):
+class Leaky(GatedCell):
     """A user's cell: its state is begun with ones, one part passes through, one counts rows."""
 
     gates = 1

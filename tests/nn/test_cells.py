@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from textrnn.config import EncoderSettings
 from textrnn.errors import UnknownNameError, UsageError
-from textrnn.nn import Cell, CellState, Encoder, cells
+from textrnn.nn import Cell, CellState, Encoder, GatedCell, cells
 
 TORCH: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
     "rnn": (nn.RNN, nn.RNNCell),
@@ -18,6 +18,14 @@ TORCH: dict[str, tuple[type[nn.Module], type[nn.Module]]] = {
     "gru": (nn.GRU, nn.GRUCell),
 }
 NAMES = cells.FAMILY.names()
+DROPPING = [name for name in NAMES if cells.FAMILY.get(name).drops_weights]
+VARIANTS: list[tuple[str, dict[str, int]]] = [
+    *((name, {}) for name in NAMES),
+    ("mogrifier", {"rounds": 0}),
+    ("mogrifier", {"rounds": 2, "rank": 2}),
+    ("qrnn", {"window": 3}),
+    ("qrnn", {"window": 4}),
+]
 pytestmark = pytest.mark.usefixtures("float64")
 quick = settings(
     max_examples=15,
@@ -26,9 +34,11 @@ quick = settings(
 )
 
 
-def some_cell(name: str, *, weight_drop: float = 0.0, inputs: int = 3, hidden: int = 4) -> Cell:
+def some_cell(
+    name: str, settings: dict[str, int] | None = None, *, weight_drop: float = 0.0
+) -> Cell:
     """A cell with no zero in its parameters."""
-    cell = cells.FAMILY.get(name)(inputs, hidden, weight_drop=weight_drop)
+    cell = cells.FAMILY.get(name)(3, 4, weight_drop=weight_drop, settings=settings)
     with torch.no_grad():
         for parameter in cell.parameters():
             parameter.normal_(std=0.7)
@@ -36,7 +46,7 @@ def some_cell(name: str, *, weight_drop: float = 0.0, inputs: int = 3, hidden: i
 
 
 def some_state(cell: Cell, batch: int) -> CellState:
-    return tuple(torch.randn(batch, cell.hidden_size) for _ in range(cell.state_parts))
+    return tuple(torch.randn(batch, size) for size in cell.part_sizes)
 
 
 def close(left: object, right: object) -> None:
@@ -47,12 +57,14 @@ def test_the_family_has_pytorchs_three() -> None:
     assert set(TORCH) <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "chosen"), VARIANTS)
 @quick
 @given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 2**31))
-def test_a_sequence_is_repeated_steps(name: str, batch: int, time: int, seed: int) -> None:
+def test_a_sequence_is_repeated_steps(
+    name: str, chosen: dict[str, int], batch: int, time: int, seed: int
+) -> None:
     torch.manual_seed(seed)
-    cell = some_cell(name)
+    cell = some_cell(name, chosen)
     inputs, state = torch.randn(batch, time, 3), some_state(cell, batch)
     outputs, after = cell(inputs, state)
     by_steps = []
@@ -64,14 +76,14 @@ def test_a_sequence_is_repeated_steps(name: str, batch: int, time: int, seed: in
     assert len(after) == cell.state_parts
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "chosen"), VARIANTS)
 @quick
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(0, 2), st.integers(0, 99))
 def test_a_row_alone_is_that_row_in_a_padded_batch(
-    name: str, lengths: list[int], padding: int, seed: int
+    name: str, chosen: dict[str, int], lengths: list[int], padding: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    cell = some_cell(name)
+    cell = some_cell(name, chosen)
     inputs = torch.randn(len(lengths), max(lengths) + padding, 3)
     state = some_state(cell, len(lengths))
     outputs, after = cell(inputs, state, torch.tensor(lengths))
@@ -84,10 +96,12 @@ def test_a_row_alone_is_that_row_in_a_padded_batch(
 
 
 @pytest.mark.parametrize("with_lengths", [False, True])
-@pytest.mark.parametrize("name", NAMES)
-def test_the_loop_of_steps_is_the_fused_operator(name: str, with_lengths: bool) -> None:
+@pytest.mark.parametrize(("name", "chosen"), VARIANTS)
+def test_the_loop_of_steps_is_the_faster_way(
+    name: str, chosen: dict[str, int], with_lengths: bool
+) -> None:
     """In values and in the gradients of inputs, state and every parameter."""
-    cell = some_cell(name)
+    cell = some_cell(name, chosen)
     lengths = torch.tensor([2, 5, 4]) if with_lengths else None
     start = [torch.randn(3, 5, 3), *some_state(cell, 3)]
     results = []
@@ -154,7 +168,7 @@ def test_a_step_is_pytorchs(name: str) -> None:
         close(ours.grad, theirs.grad)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DROPPING)
 def test_weight_drop_is_for_training_only(name: str) -> None:
     cell, plain = some_cell(name, weight_drop=0.5), some_cell(name)
     plain.load_state_dict(cell.state_dict())
@@ -166,7 +180,7 @@ def test_weight_drop_is_for_training_only(name: str) -> None:
     assert not torch.allclose(once, again)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DROPPING)
 def test_weight_drop_is_drawn_once_a_sequence(name: str) -> None:
     """The same entries are dropped at every step, and the others are scaled up."""
     cell = some_cell(name, weight_drop=0.4).train()
@@ -174,28 +188,47 @@ def test_weight_drop_is_drawn_once_a_sequence(name: str) -> None:
     torch.manual_seed(3)
     outputs, _ = cell(inputs, state)
     torch.manual_seed(3)
+    assert cell.weight_hidden is not None
     dropped = nn.functional.dropout(cell.weight_hidden, 0.4)
     for time, column in enumerate(inputs.unbind(1)):
         output, state = cell.step(column, state, dropped)
         close(outputs[:, time], output)
 
 
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(DROPPING)))
+def test_weight_drop_is_refused_where_there_is_nothing_to_drop(name: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"weight_drop does not apply to .*, which has no hidden-to"
+    ):
+        some_cell(name, weight_drop=0.1)
+    assert some_cell(name).draw_weight() is None
+    with pytest.raises(UsageError, match="weight_drop does not apply to"):
+        Encoder(EncoderSettings(cell=name, weight_drop=0.5), vocab_size=3)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_start_as_they_should(name: str) -> None:
+    """Biases are zero but a forget gate's; hidden weights are orthogonal, gate by gate."""
     cell = cells.FAMILY.get(name)(3, 4)
-    for gate in cell.weight_hidden.chunk(cell.gates):
-        close(gate @ gate.t(), torch.eye(4))
-    assert not cell.bias_hidden.any()
-    opened = cell.bias_input.chunk(cell.gates)
-    assert [bool(bias.all()) for bias in opened] == [
-        name == "lstm" and gate == 1 for gate in range(cell.gates)
-    ]
+    for label, parameter in cell.named_parameters():
+        if label in ("weight_hidden", "weight_factor"):
+            for gate in parameter.split(4):
+                close(gate @ gate.t(), torch.eye(4))
+        elif label in ("bias", "bias_input"):
+            gates = parameter.split(4)
+            open_gate = {"lstm": 1, "mlstm": 1, "mogrifier": 1, "minlstm": 0}.get(name)
+            assert [gate.unique().tolist() for gate in gates] == [
+                [float(place == open_gate)] for place in range(len(gates))
+            ]
+        else:
+            assert parameter.any() == (label != "bias_hidden")
     state = cell.initial_state(5)
-    assert [part.shape for part in state] == [(5, 4)] * cell.state_parts
+    assert [part.shape for part in state] == [(5, size) for size in cell.part_sizes]
+    assert len(state) == cell.state_parts
     assert not any(part.any() for part in state)
 
 
-class Leaky(Cell):
+class Leaky(GatedCell):
     """h' = h / 2 + tanh(W x + b + U h + c): written as a user would, by its update alone."""
 
     gates = 1
@@ -240,3 +273,97 @@ def test_a_name_is_taken_once_and_a_wrong_one_is_explained() -> None:
         cells.FAMILY.add("my cell", Leaky)
     with pytest.raises(UnknownNameError, match=r"no cell 'lsmt' \(known: .*did you mean 'lstm'"):
         Encoder(EncoderSettings(cell="lsmt"), vocab_size=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("lstm", {"rounds": 2}, r"no setting of LSTM 'rounds' \(known: none\)"),
+        ("mogrifier", {"round": 2}, r"no setting of Mogrifier 'round' .*did you mean 'rounds'"),
+        ("mogrifier", {"rounds": -1}, "cell_settings of Mogrifier: rounds is -1: .* equal to 0"),
+        ("mogrifier", {"rounds": "many"}, "cell_settings of Mogrifier: rounds is 'many'"),
+        ("qrnn", {"window": 1}, "cell_settings of QRNN: window is 1"),
+    ],
+)
+def test_a_cells_own_settings_are_checked(name: str, given: dict[str, int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Encoder(EncoderSettings(cell=name, cell_settings=given), vocab_size=3)
+
+
+def test_a_cells_own_settings_are_written_with_their_defaults() -> None:
+    settings = EncoderSettings(cell="mogrifier", cell_settings={"rounds": 3})
+    encoder = Encoder(settings, vocab_size=3)
+    assert encoder.settings.cell_settings == {"rounds": 3, "rank": None}
+    assert len(list(encoder.cells()[0].rounds.parameters())) == 3
+    assert Encoder(EncoderSettings(), vocab_size=3).settings.cell_settings == {}
+
+
+def same_lstm(cell: Cell) -> Cell:
+    """The LSTM with the matrices of another cell."""
+    lstm = cells.FAMILY.get("lstm")(3, 4)
+    with torch.no_grad():
+        lstm.weight_input.copy_(cell.weight_input[:16])
+        lstm.weight_hidden.copy_(cell.weight_hidden)
+        lstm.bias_input.copy_(cell.bias)
+    return lstm
+
+
+def test_a_mogrifier_of_no_rounds_is_the_lstm_and_another_one_gates_in_turns() -> None:
+    cell, inputs = some_cell("mogrifier", {"rounds": 0}), torch.randn(2, 3)
+    state = some_state(cell, 2)
+    close(cell.step(inputs, state), same_lstm(cell).step(inputs, state))
+    cell = some_cell("mogrifier", {"rounds": 3})
+    first, second, third = (turn[0].weight for turn in cell.rounds)
+    hidden, memory = state
+    gated = 2 * torch.sigmoid(hidden @ first.t()) * inputs
+    hidden = 2 * torch.sigmoid(gated @ second.t()) * hidden
+    gated = 2 * torch.sigmoid(hidden @ third.t()) * gated
+    close(cell.step(inputs, state), same_lstm(cell).step(gated, (hidden, memory)))
+
+
+def test_an_mlstm_is_an_lstm_that_reads_a_product() -> None:
+    cell, inputs = some_cell("mlstm"), torch.randn(2, 3)
+    hidden, memory = state = some_state(cell, 2)
+    product = (inputs @ cell.weight_input[16:].t()) * (hidden @ cell.weight_factor.t())
+    close(cell.step(inputs, state), same_lstm(cell).step(inputs, (product, memory)))
+
+
+def test_a_qrnn_reads_a_window() -> None:
+    """Its outputs are those of fo-pooling over a masked convolution."""
+    cell, inputs = some_cell("qrnn", {"window": 3}), torch.randn(2, 6, 3)
+    kernel = cell.weight_input.view(12, 3, 3).transpose(1, 2)
+    padded = nn.functional.pad(inputs.transpose(1, 2), (2, 0))
+    gates = nn.functional.conv1d(padded, kernel, cell.bias_input).transpose(1, 2)
+    forget, candidate, expose = gates.chunk(3, 2)
+    memory, expected = torch.zeros(2, 4), []
+    for time in range(6):
+        kept = torch.sigmoid(forget[:, time])
+        memory = kept * memory + (1 - kept) * torch.tanh(candidate[:, time])
+        expected.append(torch.sigmoid(expose[:, time]) * memory)
+    close(cell(inputs, cell.initial_state(2))[0], torch.stack(expected, 1))
+
+
+def test_the_minimal_cells_are_their_papers_equations() -> None:
+    inputs, hidden = torch.randn(2, 3), torch.randn(2, 4)
+    gru = some_cell("mingru")
+    update, candidate = gru.project(inputs).chunk(2, 1)
+    share = torch.sigmoid(update)
+    close(gru.step(inputs, (hidden,))[0], (1 - share) * hidden + share * candidate)
+    lstm = some_cell("minlstm")
+    forget, enter, candidate = lstm.project(inputs).chunk(3, 1)
+    kept, entered = torch.sigmoid(forget), torch.sigmoid(enter)
+    mixed = (kept * hidden + entered * candidate) / (kept + entered)
+    close(lstm.step(inputs, (hidden,))[0], mixed)
+
+
+def test_a_minlstm_whose_gates_are_both_shut_keeps_its_state() -> None:
+    cell = some_cell("minlstm").float()
+    with torch.no_grad():
+        cell.bias_input[:8] = -1000.0
+    state = (torch.randn(2, 4, dtype=torch.float32),)
+    inputs = torch.randn(2, 5, 3, dtype=torch.float32).requires_grad_()
+    outputs, after = cell(inputs, state)
+    assert torch.equal(after[0], state[0])
+    outputs.sum().backward()
+    assert inputs.grad is not None
+    assert all(p.grad.isfinite().all() for p in (inputs, *cell.parameters()) if p.grad is not None)

@@ -76,9 +76,13 @@ class DataSettings(SetSettings):
 
 
 class EncoderSettings(Settings):
-    """The recurrent stack. ``output_size`` is the last layer's width; None: ``hidden_size``."""
+    """The recurrent stack. ``output_size`` is the last layer's width; None: ``hidden_size``.
+
+    ``cell`` is a file in ``nn/cells``, and ``cell_settings`` are that cell's own.
+    """
 
     cell: str = "lstm"
+    cell_settings: dict[str, Any] = Field(default_factory=dict)
     embedding_size: Size = 256
     hidden_size: Size = 256
     output_size: Size | None = None

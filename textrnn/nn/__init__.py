@@ -1,6 +1,7 @@
 """The network's parts, for every task and for whoever builds networks of their own.
 
-cells       one recurrent layer in one direction      rnn, lstm, gru; an open folder
+cells       one recurrent layer in one direction      rnn, lstm, gru, ...; an open folder
+recurrence  the loop over time of cells whose gates are blind to the state
 encoder     layers and directions over ids or features
 attention   the decoder's look at the source         additive, dot, general, ...; an open folder
 bridge      the encoder's last states to the decoder's first
@@ -15,7 +16,7 @@ from __future__ import annotations
 from textrnn.config import AttentionSettings, DecoderSettings, EncoderSettings
 from textrnn.nn.attention import Attention, make_attention
 from textrnn.nn.bridge import Bridge
-from textrnn.nn.cells import Cell, CellState
+from textrnn.nn.cells import Cell, CellState, GatedCell
 from textrnn.nn.decoder import Decoder, DecoderState, Memory
 from textrnn.nn.dropout import LockedDropout, drop_words, replace_words
 from textrnn.nn.embedding import Embedding
@@ -35,6 +36,7 @@ __all__ = [
     "Embedding",
     "Encoder",
     "EncoderSettings",
+    "GatedCell",
     "LockedDropout",
     "Memory",
     "OutputHead",

@@ -45,13 +45,12 @@ class Bridge(nn.Module):
         for layer, cell in enumerate(decoder):
             beside = _layers_beside(layer, len(decoder), layers)
             places = [each * directions + way for each in beside for way in range(directions)]
-            width = sum(encoder[place].hidden_size for place in places)
+            sizes = [encoder[place].part_sizes for place in places]
+            widths = [sum(parts) for parts in zip(*sizes, strict=True)]
             if not self.separate:
-                width *= encoder[0].state_parts
+                widths = [sum(widths)] * cell.state_parts
             self.sources.append(places)
-            self.projections.append(
-                nn.ModuleList(nn.Linear(width, cell.hidden_size) for _ in range(cell.state_parts))
-            )
+            self.projections.append(nn.ModuleList(map(nn.Linear, widths, cell.part_sizes)))
 
     def forward(self, state: State) -> State:
         """The encoder's state after the source to the decoder's before the target."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 import torch
@@ -53,7 +54,7 @@ class Encoder(nn.Module):
 
     Raises:
         UsageError: neither or both of ``vocab_size`` and ``feature_size`` are given.
-        UnknownNameError: no such cell.
+        UnknownNameError: no such cell, or it has no such setting.
 
     >>> settings = EncoderSettings(cell="gru", hidden_size=6, layers=2, bidirectional=True)
     >>> encoder = Encoder(settings, feature_size=3)
@@ -74,7 +75,6 @@ class Encoder(nn.Module):
             raise UsageError(
                 "an encoder reads ids or features: give vocab_size or feature_size, one of them"
             )
-        self.settings = settings
         self.directions = 2 if settings.bidirectional else 1
         self.embedding: Embedding | None = None
         width = feature_size or settings.embedding_size
@@ -82,19 +82,21 @@ class Encoder(nn.Module):
             self.embedding = Embedding(
                 vocab_size, settings.embedding_size, dropout=settings.embedding_dropout
             )
-        make = FAMILY.get(settings.cell)
+        make = partial(
+            FAMILY.get(settings.cell),
+            weight_drop=settings.weight_drop,
+            settings=settings.cell_settings,
+        )
         self.layers = nn.ModuleList()
         self.norms = nn.ModuleList()
         for layer in range(settings.layers):
             size = settings.layer_size(layer)
-            self.layers.append(
-                nn.ModuleList(
-                    make(width, size, weight_drop=settings.weight_drop)
-                    for _ in range(self.directions)
-                )
-            )
+            self.layers.append(nn.ModuleList(make(width, size) for _ in range(self.directions)))
             width = size * self.directions
             self.norms.append(nn.LayerNorm(width) if settings.layer_norm else nn.Identity())
+        self.settings = settings.model_copy(
+            update={"cell_settings": self.cells()[0].settings.model_dump()}  # defaults filled in
+        )
         self.output_size = width
         self.input_dropout = LockedDropout(settings.input_dropout)
         self.layer_dropout = LockedDropout(settings.dropout)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textrnn.nn.cells._base import Cell, CellState
+from textrnn.nn.cells._base import Cell, CellState, GatedCell
 from textrnn.registry import Family
 
-__all__ = ["FAMILY", "Cell", "CellState"]
+__all__ = ["FAMILY", "Cell", "CellState", "GatedCell"]
 
 FAMILY: Family[type[Cell]] = Family(__name__, Path(__file__).parent, "cell")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from textrnn.nn.cells._base import Cell, CellState
+from textrnn.nn.cells._base import CellState, GatedCell
 
 __all__ = ["GRU"]
 
 
-class GRU(Cell):
+class GRU(GatedCell):
     """h' = (1 - z) n + z h, the reset gate inside the candidate n = tanh(W x + b + r (U h + c)).
 
     The rows of the weights are in PyTorch's order: r, z, n. Multiplying r after the projection, as
@@ -27,7 +27,7 @@ class GRU(Cell):
     def update(
         self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        """See :meth:`Cell.update`."""
+        """See :meth:`GatedCell.update`."""
         reset_input, update_input, new_input = from_input.chunk(3, dim=1)
         reset_hidden, update_hidden, new_hidden = from_hidden.chunk(3, dim=1)
         reset = torch.sigmoid(reset_input + reset_hidden)
@@ -37,7 +37,7 @@ class GRU(Cell):
         return hidden, (hidden,)
 
     def sequence(
-        self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
+        self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
         """See :meth:`Cell.sequence`."""
         return self.fused(torch.gru, inputs, state, weight, lengths)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from textrnn.nn.cells._base import Cell, CellState
+from textrnn.nn.cells._base import CellState, GatedCell
+from textrnn.nn.cells._lstm_gates import lstm_gates, open_forget_gate
 
 __all__ = ["LSTM"]
 
 
-class LSTM(Cell):
+class LSTM(GatedCell):
     """c' = f c + i g and h' = o tanh(c'), with sigmoid gates i, f, o and the tanh candidate g.
 
     The rows of the weights are in PyTorch's order: i, f, g, o. The forget gate starts open, its
@@ -28,20 +29,16 @@ class LSTM(Cell):
     def reset_parameters(self) -> None:
         """As every cell, and the forget gate open."""
         super().reset_parameters()
-        with torch.no_grad():
-            nn.init.ones_(self.bias_input.chunk(4)[1])
+        open_forget_gate(self.bias_input)
 
     def update(
         self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        """See :meth:`Cell.update`."""
-        enter, forget, candidate, expose = (from_input + from_hidden).chunk(4, dim=1)
-        memory = torch.sigmoid(forget) * state[1] + torch.sigmoid(enter) * torch.tanh(candidate)
-        hidden = torch.sigmoid(expose) * torch.tanh(memory)
-        return hidden, (hidden, memory)
+        """See :meth:`GatedCell.update`."""
+        return lstm_gates(from_input + from_hidden, state[1])
 
     def sequence(
-        self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
+        self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
         """See :meth:`Cell.sequence`."""
         return self.fused(torch.lstm, inputs, state, weight, lengths)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from textrnn.nn.cells._base import Cell, CellState
+from textrnn.nn.cells._base import CellState, GatedCell
 
 __all__ = ["RNN"]
 
 
-class RNN(Cell):
+class RNN(GatedCell):
     """h' = tanh(W x + b + U h + c).
 
     >>> cell = RNN(3, 4)
@@ -24,12 +24,12 @@ class RNN(Cell):
     def update(
         self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
-        """See :meth:`Cell.update`."""
+        """See :meth:`GatedCell.update`."""
         hidden = torch.tanh(from_input + from_hidden)
         return hidden, (hidden,)
 
     def sequence(
-        self, inputs: Tensor, state: CellState, weight: Tensor, lengths: Tensor | None
+        self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:
         """See :meth:`Cell.sequence`."""
         return self.fused(torch.rnn_tanh, inputs, state, weight, lengths)

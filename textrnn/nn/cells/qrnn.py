@@ -1,0 +1,97 @@
+"""The quasi-recurrent network: Bradbury et al. (2017), arXiv:1611.01576, section 2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from textrnn.config import Settings
+from textrnn.nn.cells._base import CellState, mask_padding
+from textrnn.nn.cells._mixing import MixingCell, last_real
+
+__all__ = ["QRNN"]
+
+
+class _Settings(Settings):
+    """How many inputs a gate sees."""
+
+    window: Annotated[int, Field(ge=2, le=64)] = 2
+
+
+class QRNN(MixingCell):
+    """c' = f c + (1 - f) tanh(z) and h' = o c' (fo-pooling), f, z and o from a window of inputs.
+
+    The rows of the weights are f, z, o; their columns are the window's inputs, the oldest first.
+    The state is c (B, H) and the inputs before the present one, (B, (W-1) I).
+    ``settings``: ``window``, the inputs that a gate sees, 2 unless given.
+
+    It stands here rather than SRU (arXiv:1709.02755), whose gates look at the state before, element
+    by element, so that without a kernel of its own it is a loop over time like any other.
+
+    >>> cell = QRNN(3, 4, settings={"window": 3})
+    >>> outputs, state = cell(torch.ones(2, 5, 3), cell.initial_state(2))
+    >>> outputs.shape, [part.shape for part in state]
+    (torch.Size([2, 5, 4]), [torch.Size([2, 4]), torch.Size([2, 6])])
+    """
+
+    settings_type = _Settings
+    gates = 3
+    state_parts = 2
+
+    @property
+    def projected_size(self) -> int:
+        """The width of a window."""
+        window: int = self.settings.window
+        return window * self.input_size
+
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Of c, and of the inputs before."""
+        return self.hidden_size, self.projected_size - self.input_size
+
+    def open(self, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """See :meth:`MixingCell.open`."""
+        forget, candidate = parts
+        return torch.sigmoid(-forget), torch.tanh(candidate)
+
+    def close(
+        self, parts: Sequence[Tensor], opened: tuple[Tensor, Tensor], grads: tuple[Tensor, Tensor]
+    ) -> Sequence[Tensor]:
+        """See :meth:`MixingCell.close`."""
+        grad, grad_candidate = grads
+        return grad.neg_(), torch.ops.aten.tanh_backward(grad_candidate, opened[1])
+
+    def project(self, inputs: Tensor) -> Tensor:
+        """Nothing: the window needs the state."""
+        return inputs
+
+    def advance(
+        self, projected: Tensor, state: CellState, weight_hidden: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.advance`."""
+        window = torch.cat([state[1], projected], 1)
+        forget, candidate, expose = super().project(window).chunk(3, 1)
+        share, entered = self.open((forget, candidate))
+        memory = state[0] + share * (entered - state[0])
+        return torch.sigmoid(expose) * memory, (memory, window[:, self.input_size :])
+
+    def sequence(
+        self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, CellState]:
+        """See :meth:`Cell.sequence`."""
+        width, time = self.settings.window, inputs.shape[1]
+        before = state[1].to(inputs.dtype).view(-1, width - 1, self.input_size)
+        padded = torch.cat([before, inputs], 1).transpose(0, 1)
+        windows = torch.cat([padded[place : place + time] for place in range(width)], -1)
+        rows = 2 * self.hidden_size
+        mixed = F.linear(windows, self.weight_input[:rows], self.bias_input[:rows])
+        memory = self.mix(mixed, state[0]).to(inputs.dtype)
+        expose = F.linear(windows, self.weight_input[rows:], self.bias_input[rows:])
+        outputs = (torch.sigmoid(expose) * memory).transpose(0, 1)
+        after = last_real(memory, lengths), last_real(windows, lengths)[:, self.input_size :]
+        return mask_padding(outputs, lengths), after
