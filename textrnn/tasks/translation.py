@@ -20,10 +20,11 @@ from textrnn.data import IGNORE, PairBatch
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.metrics import score_translations
 from textrnn.nn.bridge import Bridge
-from textrnn.nn.decoder import Decoder, DecoderState, Memory
+from textrnn.nn.decoder import Decoder, DecoderState
 from textrnn.nn.dropout import LockedDropout, replace_words
-from textrnn.nn.encoder import Encoder
+from textrnn.nn.encoder import Encoder, State
 from textrnn.nn.head import OutputHead, log_probs_of
+from textrnn.nn.memory import Memory, SharedMemory
 from textrnn.tasks._base import Loss, Scores, Task, network_section
 from textrnn.tasks._greedy import greedy
 
@@ -103,13 +104,19 @@ class TranslationNetwork(nn.Module):
             The memory, and the decoder's state before its first word.
         """
         outputs, state = self.encoder(source, None, lengths)
-        memory = self.decoder.read(self.memory_dropout(outputs), lengths)
+        return self.remember(self.memory_dropout(outputs), lengths, state)
+
+    def remember(
+        self, outputs: Tensor, lengths: Tensor, state: State
+    ) -> tuple[Memory, DecoderState]:
+        """:meth:`encode` behind the encoder: its outputs (B, S, M) and its last state given."""
+        memory = self.decoder.read(outputs, lengths)
         if self.bridge is None:
-            return memory, self.decoder.initial_state(source.shape[0])
+            return memory, self.decoder.initial_state(outputs.shape[0])
         return memory, self.decoder.begin(self.bridge(state))
 
     def step(
-        self, ids: Tensor, state: DecoderState, memory: Memory
+        self, ids: Tensor, state: DecoderState, memory: Memory | SharedMemory
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """One word a row (B,) to a hidden state (B, H), weights (B, S) and the new state."""
         return self.decoder.step(ids, state, memory)
