@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from textrnn.config import DecoderSettings
 from textrnn.nn.attention import make_attention
-from textrnn.nn.cells import FAMILY, Cell, CellState
+from textrnn.nn.cells import FAMILY, Cell, CellState, GatedCell
 from textrnn.nn.dropout import LockedDropout
 from textrnn.nn.embedding import Embedding
 from textrnn.nn.memory import Memory, SharedMemory
@@ -150,29 +150,29 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """:meth:`forward` with input feeding: a loop in which only what must be is done."""
         cells, size = self.cells(), self.embedding_size
-        dropped = [F.dropout(c.weight_hidden, c.weight_drop, self.training) for c in cells]
-        first = cells[0]
-        projected = F.linear(
-            vectors.transpose(0, 1), first.weight_input[:, :size], first.bias_input
-        )
-        feed_weight = first.weight_input[:, size:]
+        dropped = [cell.draw_weight() for cell in cells]
+        first, by_time = cells[0], vectors.transpose(0, 1)
+        feed_weight: Tensor | None = None
+        if isinstance(first, GatedCell):  # the words' part of its projection, all at once
+            by_time = F.linear(by_time, first.weight_input[:, :size], first.bias_input)
+            feed_weight = first.weight_input[:, size:]
         layer_mask = self.layer_dropout.mask(vectors, self.settings.hidden_size)
         output_mask = self.output_dropout.mask(vectors, self.output_size)
         source_mask = memory.mask()
         layers, fed = list(state[:-1]), state[-1][0]
         vectors_out: list[Tensor] = []
         weights_out: list[Tensor] = []
-        for column in projected.unbind(0):
+        for column in by_time.unbind(0):
             values = fed
             for index, cell in enumerate(cells):
-                if index == 0:
-                    from_input = column + F.linear(fed, feed_weight)
+                if index == 0 and feed_weight is not None:
+                    projected = column + F.linear(fed, feed_weight)
+                elif index == 0:
+                    projected = cell.project(torch.cat([column, fed], 1))
                 else:
                     values = values if layer_mask is None else values * layer_mask
-                    from_input = F.linear(values, cell.weight_input, cell.bias_input)
-                before = layers[index]
-                from_hidden = F.linear(before[0], dropped[index], cell.bias_hidden)
-                output, layers[index] = cell.update(from_input, from_hidden, before)
+                    projected = cell.project(values)
+                output, layers[index] = cell.advance(projected, layers[index], dropped[index])
                 values = self._join(index, output, values)
             context, weights = self.attention(values, memory.keys, memory.memory, source_mask)
             fed = torch.tanh(self.combine(torch.cat([context, values], 1)))
