@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -90,7 +91,9 @@ def test_load_of_what_is_not_there() -> None:
 
 
 def test_load_of_another_task(translator: Path) -> None:
-    message = r"is a model for 'translation', which this textrnn cannot load \(it can: language_mo"
+    config = json.loads((translator / "config.json").read_text())
+    (translator / "config.json").write_text(json.dumps(config | {"task": "tagging"}))
+    message = r"is a model for 'tagging', which this textrnn cannot load \(it can: language_mo"
     with pytest.raises(ModelFolderError, match=message):
         textrnn.load(translator)
 

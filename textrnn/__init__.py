@@ -2,7 +2,7 @@
 
 >>> import textrnn
 >>> sorted(textrnn.__all__)[:3]
-['LanguageModel', 'TextRNNError', '__version__']
+['LanguageModel', 'TextRNNError', 'Translator']
 
 Every name is loaded when it is first used, so that ``import textrnn`` costs next to nothing.
 """
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from textrnn import nn
     from textrnn.api import evaluate, finetune, load, model_path, train
     from textrnn.errors import TextRNNError
-    from textrnn.models import LanguageModel
+    from textrnn.models import LanguageModel, Translator
 
 __all__ = [
     "LanguageModel",
     "TextRNNError",
+    "Translator",
     "__version__",
     "evaluate",
     "finetune",
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "LanguageModel": "textrnn.models",
     "TextRNNError": "textrnn.errors",
+    "Translator": "textrnn.models",
     "evaluate": "textrnn.api",
     "finetune": "textrnn.api",
     "load": "textrnn.api",

@@ -10,18 +10,18 @@ from textrnn.errors import ModelFolderError
 from textrnn.model_folder import find_model, open_model_folder
 
 if TYPE_CHECKING:
-    from textrnn.models import LanguageModel
+    from textrnn.models import LanguageModel, Translator
     from textrnn.recipe import FinetuneReport
     from textrnn.training.events import Event
 
 __all__ = ["evaluate", "finetune", "load", "model_path", "train"]
 
-_MODELS = {"language_modeling": "LanguageModel"}
+_MODELS = {"language_modeling": "LanguageModel", "translation": "Translator"}
 
 
 def load(
     name: str | Path, *, engine: str = "auto", device: str = "auto", threads: int | None = None
-) -> LanguageModel:
+) -> LanguageModel | Translator:
     """Load a model, ready to use.
 
     Args:
@@ -31,7 +31,8 @@ def load(
         threads: how many CPU threads to use; None leaves it to the engine.
 
     Returns:
-        A :class:`~textrnn.models.LanguageModel` for the task ``language_modeling``.
+        A :class:`~textrnn.models.LanguageModel` for the task ``language_modeling``, a
+        :class:`~textrnn.models.Translator` for ``translation``.
 
     Raises:
         UnknownNameError: no such model, engine or device.
@@ -47,7 +48,7 @@ def load(
             f"{folder.path}: is a model for {folder.task!r}, which this textrnn cannot load "
             f"(it can: {known})"
         )
-    model: type[LanguageModel] = getattr(models, _MODELS[folder.task])
+    model: type[LanguageModel | Translator] = getattr(models, _MODELS[folder.task])
     return model.open(folder, engine=engine, device=device, threads=threads)
 
 

@@ -19,6 +19,7 @@ see at most the last :data:`HISTORY` tokens, and the loop keeps nothing else.
 from __future__ import annotations
 
 from textrnn.generation.beam import beam_search
+from textrnn.generation.candidates import log_totals
 from textrnn.generation.draw import RandomStream, fresh_seed
 from textrnn.generation.history import HISTORY
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
@@ -59,5 +60,6 @@ __all__ = [
     "fresh_seed",
     "generate_tokens",
     "is_unspaced",
+    "log_totals",
     "pad_right",
 ]

@@ -12,15 +12,15 @@ from textrnn.tokenizers import EOS, Tokenizer
 __all__ = ["Progress", "Speller", "Terms", "is_unspaced"]
 
 _UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\uff66-\uff9f\U00020000-\U0003ffff]"
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3001-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff01-\uff9f\U00020000-\U0003ffff]"
 )
 
 
 def is_unspaced(text: str) -> bool:
     """Whether a text has a character of a script that writes no spaces between words.
 
-    Han, kana, Thai, Lao, Burmese and Khmer.
+    Han and kana with their marks, Thai, Lao, Burmese and Khmer.
 
     >>> is_unspaced("東京"), is_unspaced("Tokyo")
     (True, False)

@@ -6,13 +6,31 @@ from textrnn.models.language_model import LanguageModel
 from textrnn.models.measuring import Speed, measure_speed
 from textrnn.models.results import Generation, Score, TokenScore
 from textrnn.models.session import Session
+from textrnn.models.translating import (
+    AttentionMap,
+    Candidate,
+    Glossary,
+    Translation,
+    TranslationOptions,
+    TranslationScore,
+    TranslationSettings,
+)
+from textrnn.models.translator import Translator
 
 __all__ = [
+    "AttentionMap",
+    "Candidate",
     "Generation",
+    "Glossary",
     "LanguageModel",
     "Score",
     "Session",
     "Speed",
     "TokenScore",
+    "Translation",
+    "TranslationOptions",
+    "TranslationScore",
+    "TranslationSettings",
+    "Translator",
     "measure_speed",
 ]

@@ -1,0 +1,264 @@
+"""The parts of the translator that need no engine: cutting, joining, copying, words, settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textrnn.errors import DataError, UnknownNameError, UsageError
+from textrnn.generation import GenerationOptions, GenerationSettings
+from textrnn.models import Glossary, TranslationOptions, TranslationSettings
+from textrnn.models.translating.segments import Segment, clean, join, split_text
+from textrnn.models.translating.verbatim import is_verbatim, missing_terms
+from textrnn.models.translating.words import Words, align, core, source_pieces, word_weights
+from textrnn.tokenizers import UNK, TokenizerSettings
+from textrnn.tokenizers.char import CharTokenizer
+from textrnn.tokenizers.word import WordTokenizer
+
+
+def parts(text: str, longest: int = 1) -> list[str]:
+    return [segment.text for segment in split_text(text, longest, lambda t: len(t.split()))]
+
+
+def test_long_lines_are_cut_at_sentence_ends() -> None:
+    assert parts("I am here. Where are you? Come!", 6) == ["I am here.", "Where are you?", "Come!"]
+    assert parts("I am here. Where are you?", 7) == ["I am here. Where are you?"]
+    assert parts("Dr. J. Smith came. He left at 3. May be.", 6) == [
+        "Dr. J. Smith came.",
+        "He left at 3. May be.",
+    ]
+    assert parts("Das ist z.B. Not. »Gut.« „Nein.“ Ja, bzw. Nein.", 5) == [
+        "Das ist z.B. Not.",
+        "»Gut.«",
+        "„Nein.“",
+        "Ja, bzw. Nein.",
+    ]
+    assert parts("So am I. You too.", 3) == ["So am I.", "You too."]
+
+
+def characters(text: str) -> int:
+    return len(text)
+
+
+def test_unspaced_scripts_are_cut_at_their_marks() -> None:
+    text = "今日は。元気ですか？「はい。」さようなら"
+    segments = split_text(text, 8, characters)
+    assert [s.text for s in segments] == ["今日は。", "元気ですか？", "「はい。」", "さようなら"]
+    assert join([s.text for s in segments], segments) == text
+    english = ["Hello.", "How are you?", '"Yes."', "Bye"]
+    assert join(english, segments) == 'Hello. How are you? "Yes." Bye'
+
+
+def test_a_long_sentence_is_cut_at_commas_spaces_or_anywhere() -> None:
+    assert parts("one two, three four, five six seven", 4) == [
+        "one two, three four,",
+        "five six seven",
+    ]
+    assert parts("a b c d e", 2) == ["a b", "c d", "e"]
+    segments = split_text("abcdefgh", 3, characters)
+    assert all(len(s.text) <= 3 for s in segments)
+    assert join([s.text for s in segments], segments) == "abcdefgh"
+    assert join(["x", "y", "z", "w"][: len(segments)], segments) == "xyzw"[: len(segments)]
+
+
+@given(st.text(alphabet="aB .,!?。、\n\r\u2028\x00\t\u00a0東1", max_size=120), st.integers(1, 12))
+def test_nothing_is_lost_by_cutting_and_joining(text: str, longest: int) -> None:
+    segments = split_text(text, longest, characters)
+    assert all(len(s.text) <= longest and s.text == clean(s.text) for s in segments)
+    joined = join([s.text for s in segments], segments)
+    assert "".join(joined.split()) == "".join(clean(text).split())
+    lines = len(split_text(text, 10**6, characters))
+    assert sum(1 for s in segments if s.after.strip(" ")) == lines - 1
+
+
+def test_a_length_that_no_cut_brings_down_ends_too() -> None:
+    assert [s.text for s in split_text("ab", 1, lambda text: 9)] == ["a", "b"]
+
+
+def test_lines_and_blank_lines_stay() -> None:
+    segments = split_text("one\r\n\n two ", 9, characters)
+    assert segments == [Segment("one", "\r\n"), Segment("", "\n"), Segment("two", "")]
+    assert join(["eins", "", "zwei"], segments) == "eins\r\n\nzwei"
+
+
+def test_spaces_follow_the_script_of_the_target() -> None:
+    two = [Segment("a.", " "), Segment("b")]
+    assert join(["A.", "B"], two) == "A. B"
+    assert join(["あ。", "い"], two) == "あ。い"
+    assert join(["", "B"], two) == "B"
+
+
+VERBATIM = [
+    "42",
+    "→ 3.5 %",
+    "https://a.org/b?c=d",
+    "{name}: %(count)d",
+    "<br/>",
+    "me@a-b.org",
+    "😀",
+]
+
+
+@pytest.mark.parametrize("text", VERBATIM)
+def test_what_has_nothing_to_translate(text: str) -> None:
+    assert is_verbatim(text)
+    assert not is_verbatim(text + " is it")
+
+
+@pytest.mark.parametrize(
+    ("source", "translation", "missing"),
+    [
+        ("See https://a.org/x, please.", "Siehe bitte.", [("https://a.org/x",)]),
+        ("See https://a.org/x.", "Siehe https://a.org/x.", []),
+        ("Hello {name}, %s!", "Hallo {name}!", [("%s",)]),
+        ("Write to a.b@c.de now", "Schreib", [("a.b@c.de",)]),
+        ("1,234.5 kg", "1.234,5 kg", []),
+        ("1,234.5 kg", "kg", [("1,234.5", "1.234,5")]),
+        ("in 1987 and 1987", "im Jahr 1978", [("1987",)]),
+        ("12 men", "zwölf Männer", []),
+        ("13 men", "dreizehn Männer", [("13",)]),
+        ("at 10:30", "um halb elf", []),
+        ("the 1960s", "die Sechziger", []),
+        ("x" * 20 + " https://a.org/" + "b" * 200, "", []),
+    ],
+)
+def test_what_should_have_come_through(
+    source: str, translation: str, missing: list[tuple[str, ...]]
+) -> None:
+    assert list(missing_terms(source, translation)) == missing
+
+
+def test_a_glossary_finds_its_terms() -> None:
+    terms = {"train": "Zug", "train station": "Haupt  bahnhof", "US": "USA", "駅": "Bahnhof"}
+    glossary = Glossary(terms)
+    assert glossary.targets("The Train  STATION") == ("Haupt bahnhof",)
+    assert glossary.targets("trains for us, and a train for the US") == ("Zug", "USA")
+    assert glossary.targets("東京駅") == ("Bahnhof",)
+    assert Glossary({}).targets("anything") == ()
+    with pytest.raises(UsageError, match="the glossary has an empty side: 'a', ' '"):
+        Glossary({"a": " "})
+
+
+def test_a_glossary_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "terms.tsv"
+    path.write_text("\ufeffdog\tHund\n\n cat \t Katze\ndog\tHund\n", encoding="utf-8")
+    assert Glossary.read(path).terms == {"dog": "Hund", "cat": "Katze"}
+    for line, message in (
+        ("dog", "line 1: write source term, tab, target term, not 'dog'"),
+        ("dog\t", "line 1: write source term, tab, target term"),
+        ("a\tb\tc", "line 1: write source term"),
+        ("a\tb\na\tc", "line 2: 'a' has another translation on line 1: leave one out"),
+    ):
+        path.write_text(line)
+        with pytest.raises(DataError, match=message):
+            Glossary.read(path)
+    path.write_bytes(b"\xff\t\xff")
+    with pytest.raises(DataError, match=r"terms.tsv is not UTF-8; convert it first"):
+        Glossary.read(path)
+    with pytest.raises(DataError, match=r"cannot read .*No such file"):
+        Glossary.read(tmp_path / "none")
+
+
+def test_words_are_what_stands_between_spaces() -> None:
+    words = Words.of_pieces([b" Gut", b"en", b" ", b"Tag", b"!", b""])
+    assert words.texts == ("Guten", "Tag!")
+    assert words.of == (0, 0, -1, 1, 1, -1)
+
+
+def test_tokens_are_the_words_of_unspaced_scripts() -> None:
+    pieces = [
+        " 東京".encode(),
+        "に".encode(),
+        b"New",
+        b"York",
+        *(bytes([b]) for b in "駅".encode()),
+    ]
+    words = Words.of_pieces(pieces)
+    assert words.texts == ("東京", "に", "NewYork", "駅")
+    assert words.of == (0, 1, 2, 2, 3, 3, 3)
+    assert Words.of_pieces([b"\xff", b"a"]).texts == ("\ufffda",)
+
+
+def test_weights_of_words_are_summed_over_the_source_and_averaged_over_the_target() -> None:
+    source = Words(("a", "b"), (0, 0, 1))
+    target = Words(("x",), (0, 0, -1))
+    weights = np.array([[0.1, 0.2, 0.3, 0.4], [0.3, 0.2, 0.5, 0.0], [0, 0, 0, 1]], np.float32)
+    np.testing.assert_allclose(word_weights(weights, source, target), [[0.4, 0.4, 0.2]], rtol=1e-6)
+
+
+def test_alignments_leave_out_what_looked_at_the_end() -> None:
+    assert align(np.array([[0.2, 0.1, 0.7]])) == []
+    assert align(np.array([[0.0, 0.0, 0.0]])) == []
+    assert align(np.array([[0.6, 0.31, 0.09], [0.3, 0.3, 0.4]])) == [(0, 0), (1, 0)]
+
+
+def test_the_source_of_each_token() -> None:
+    tokenizer = WordTokenizer.train(["in the rain , ."], TokenizerSettings(kind="word"))
+    for text, pieces in (
+        ("Łódź, in Ruhr.", ["Łódź", ",", "", "in", "", "Ruhr", "."]),
+        ("the Łódź", ["the", "", "Łódź"]),
+        ("Łódź", ["Łódź"]),
+        ("", []),
+    ):
+        assert source_pieces(tokenizer, tokenizer.encode(text), text) == pieces
+    letters = CharTokenizer.train(["abc"], TokenizerSettings(kind="char"))
+    assert source_pieces(letters, letters.encode("aŁób"), "aŁób") == ["a", "Ł", "ó", "b"]
+    assert source_pieces(tokenizer, [UNK, UNK], "one two three") == ["one two three", ""]
+    assert [core(word) for word in ("(Łódź,", "it's", "!?", "a-b.")] == [
+        "Łódź",
+        "it's",
+        "!?",
+        "a-b",
+    ]
+
+
+def test_the_keyword_arguments_are_the_fields() -> None:
+    own = set(TranslationSettings.__dataclass_fields__) - {"generation"}
+    assert set(get_type_hints(TranslationOptions)) == own | set(GenerationOptions.__annotations__)
+
+
+REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"beam": 3}, UnknownNameError, r"no translation option 'beam' .*did you mean 'beam_size'"),
+    ({"stop": "x"}, UsageError, "stop does not apply to translation: leave it out"),
+    ({"num_samples": 2}, UsageError, "num_samples does not apply to translation"),
+    ({"top_k": 2}, UsageError, "top_k does not apply to beam search: give sample too"),
+    ({"temperature": 0}, UsageError, "temperature does not apply to beam search"),
+    ({"beam_size": 0}, UsageError, "beam_size is 0: give a whole number from 1 to 4,096"),
+    ({"n_best": True}, UsageError, "n_best is True: give a whole number from 1"),
+    ({"batch_tokens": 2.5}, UsageError, "batch_tokens is 2.5: give a whole number"),
+    ({"split_tokens": -1}, UsageError, "split_tokens is -1: give a whole number"),
+    ({"coverage_penalty": -0.1}, UsageError, "coverage_penalty is -0.1: give a number of at least"),
+    ({"length_penalty": float("nan")}, UsageError, "length_penalty is nan: give a number such as"),
+    ({"max_length_ratio": 0}, UsageError, "max_length_ratio is 0: give a number above 0"),
+    ({"sample": True, "beam_size": 3}, UsageError, r"beam_size does not apply to sampling"),
+    ({"sample": True, "glossary": {"a": "b"}}, UsageError, "glossary does not apply to sampling"),
+    ({"sample": True, "top_p": 2}, UsageError, "top_p is 2: give a number above 0"),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "message"), REFUSED)
+def test_what_is_wrong_or_idle_is_refused_by_name(
+    options: Any, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        TranslationSettings.of(options)
+
+
+def test_settings_are_filled_in() -> None:
+    done = TranslationSettings.of({"n_best": 2}).resolve({"beam_size": 3, "length_penalty": 0.6})
+    assert (done.beam_size, done.n_best, done.length_penalty) == (3, 2, 0.6)
+    assert (done.coverage_penalty, done.max_length_ratio, done.split_tokens) == (0.0, 2.0, 64)
+    drawn = TranslationSettings.of({"sample": True, "seed": 5}).resolve({"beam_size": 3})
+    assert (drawn.beam_size, drawn.length_penalty, drawn.generation.seed) == (None, None, 5)
+    assert TranslationSettings().resolve({}).generation.seed is not None
+    with pytest.raises(UsageError, match="n_best is 9: give a whole number from 1 to 5, the beam"):
+        TranslationSettings(n_best=9).resolve({})
+    with pytest.raises(UnknownNameError, match="no recommended translation setting 'beams'"):
+        TranslationSettings().resolve({"beams": 5})
+    rules = GenerationSettings(no_repeat_ngram_size=3)
+    assert TranslationSettings.of({"no_repeat_ngram_size": 3}).generation == rules

@@ -1,0 +1,32 @@
+"""What the translator does between text and engine.
+
+settings.py   the options of a translation, filled in
+segments.py   texts cut into lines and sentences, and translations joined again
+glossary.py   terms and how they are to be translated
+verbatim.py   what is copied through: addresses, placeholders, numbers
+decoding.py   segments to translations, in batches: beam search or draws
+words.py      from pieces to words: alignments
+ensemble.py   several models that translate together
+results.py    what the translator answers with
+"""
+
+from __future__ import annotations
+
+from textrnn.models.translating.glossary import Glossary
+from textrnn.models.translating.results import (
+    AttentionMap,
+    Candidate,
+    Translation,
+    TranslationScore,
+)
+from textrnn.models.translating.settings import TranslationOptions, TranslationSettings
+
+__all__ = [
+    "AttentionMap",
+    "Candidate",
+    "Glossary",
+    "Translation",
+    "TranslationOptions",
+    "TranslationScore",
+    "TranslationSettings",
+]

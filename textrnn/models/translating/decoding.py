@@ -1,0 +1,158 @@
+"""From segments of text to their translations: encoded, searched or drawn in batches, decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import numpy as np
+
+from textrnn.engines import Floats
+from textrnn.models.translating.coding import Coder
+from textrnn.models.translating.searching import Found, Job, Request, draw, search
+from textrnn.models.translating.segments import clean
+from textrnn.models.translating.settings import TranslationSettings
+from textrnn.models.translating.verbatim import is_verbatim, missing_terms
+from textrnn.models.translating.words import Words, core, source_pieces, word_weights
+from textrnn.tokenizers import UNK
+
+__all__ = ["Draft", "decode"]
+
+_ROWS = 512  # hypotheses of one batch
+_LONGEST_COPY = 96  # tokens of all that a sentence is made to copy
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A translation of a segment.
+
+    Args:
+        text: clean, on one line.
+        score: what the search goes by; of a draw, the log-probability weighed by length.
+        ids: its tokens, EOS included; none where the segment was copied.
+        log_probs: theirs under the model.
+        source: the words of the segment.
+        target: the words of the translation.
+        shares: how much each target word looked at each source word and at none (W, U + 1).
+    """
+
+    text: str
+    score: float = 0.0
+    ids: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()
+    source: Words | None = field(default=None, repr=False)
+    target: Words | None = field(default=None, repr=False)
+    shares: Floats | None = field(default=None, repr=False, compare=False)
+
+
+def decode(
+    coder: Coder, requests: Sequence[Request], settings: TranslationSettings
+) -> dict[Request, list[Draft]]:
+    """The best translations of each request, best first; equal ones are done once.
+
+    Args:
+        coder: the model.
+        requests: clean texts, none empty.
+        settings: resolved.
+
+    Raises:
+        GenerationError: the rules leave no token, or the model's output is not numbers.
+        UsageError: the vocabulary cannot spell a term of the glossary.
+    """
+    drafts: dict[Request, list[Draft]] = {}
+    jobs: list[Job] = []
+    for request in dict.fromkeys(requests):
+        targets = settings.glossary.targets(request.text) if settings.glossary else ()
+        if settings.copy and not request.prefix and not targets and is_verbatim(request.text):
+            drafts[request] = [_copied(request.text)]
+        else:
+            terms = tuple((target,) for target in targets)
+            jobs.append(Job(request, coder.encode(request.text), terms))
+    drafts |= _decode_jobs(coder, jobs, settings)
+    if settings.copy and not settings.sample:
+        drafts |= _decode_jobs(coder, _lacking(coder, jobs, drafts), settings)
+    return drafts
+
+
+def _copied(text: str) -> Draft:
+    words = Words.of_pieces([text.encode()])
+    one_to_one = np.eye(len(words.texts), len(words.texts) + 1, dtype=np.float32)
+    return Draft(text, source=words, target=words, shares=one_to_one)
+
+
+def _lacking(coder: Coder, jobs: Sequence[Job], drafts: dict[Request, list[Draft]]) -> list[Job]:
+    """The jobs whose best translation lacks what should have come through, asked for it."""
+    lacking = []
+    for job in jobs:
+        room, terms = _LONGEST_COPY, list(job.terms)
+        for term in missing_terms(job.request.text, drafts[job.request][0].text):
+            spelt = coder.speller.encode(term[0])
+            if spelt is not None and len(spelt) <= room:
+                room -= len(spelt)
+                terms.append(term)
+        if len(terms) > len(job.terms):
+            lacking.append(job._replace(terms=tuple(terms)))
+    return lacking
+
+
+def _decode_jobs(
+    coder: Coder, jobs: Sequence[Job], settings: TranslationSettings
+) -> dict[Request, list[Draft]]:
+    write = draw if settings.sample else search
+    return {
+        job.request: [_draft(coder, job, one, settings) for one in some]
+        for batch in _batches(jobs, settings)
+        for job, some in zip(batch, write(coder, batch, settings), strict=True)
+    }
+
+
+def _batches(jobs: Sequence[Job], settings: TranslationSettings) -> Iterator[list[Job]]:
+    """Jobs of one prefix and of like lengths, as many as a batch's tokens and rows allow."""
+    batch: list[Job] = []
+    rows = 0
+    each = cast(int, settings.n_best if settings.sample else settings.beam_size)
+    for job in sorted(jobs, key=lambda job: (job.request.prefix, len(job.ids))):
+        more = each * (1 + sum(len(term[0]) for term in job.terms))
+        full = len(job.ids) * (len(batch) + 1) > cast(int, settings.batch_tokens)
+        other = batch and batch[0].request.prefix != job.request.prefix
+        if batch and (full or other or rows + more > _ROWS):
+            yield batch
+            batch, rows = [], 0
+        batch.append(job)
+        rows += more
+    if batch:
+        yield batch
+
+
+def _draft(coder: Coder, job: Job, found: Found, settings: TranslationSettings) -> Draft:
+    """The text of what was found; UNK is replaced by the source word that it looked at most."""
+    pieces = [coder.target.to_bytes((id,)) for id in found.ids]
+    if UNK in found.ids and found.attention is not None:
+        _replace_unknown(coder, job, found, pieces)
+        text = b"".join(pieces).decode(errors="replace")
+    else:
+        text = coder.target.decode(found.ids)
+    draft = Draft(clean(text), found.score, found.ids, found.log_probs)
+    if not settings.alignments or found.attention is None:
+        return draft
+    source, target = Words.of_ids(coder.source, job.ids[:-1]), Words.of_pieces(pieces)
+    shares = word_weights(found.attention[:, : len(job.ids)], source, target)
+    return replace(draft, source=source, target=target, shares=shares)
+
+
+def _replace_unknown(coder: Coder, job: Job, found: Found, pieces: list[bytes]) -> None:
+    """Put the source's words in the place of UNK (Luong et al. 2015, section 3.3).
+
+    "Addressing the Rare Word Problem in Neural Machine Translation",
+    https://arxiv.org/abs/1410.8206
+    """
+    said = source_pieces(coder.source, job.ids[:-1], job.request.text)
+    words = Words.of_ids(coder.source, job.ids[:-1])
+    for place in (place for place, id in enumerate(found.ids) if id == UNK):
+        looked_at = int(cast(Floats, found.attention)[place, : len(said)].argmax())
+        word = said[looked_at].strip()
+        if job.ids[looked_at] != UNK and words.of[looked_at] >= 0:
+            word = core(words.texts[words.of[looked_at]])
+        space = b" " if pieces[place].startswith(b" ") else b""
+        pieces[place] = space + word.encode()

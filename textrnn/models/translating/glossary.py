@@ -1,0 +1,96 @@
+"""Terms and how they are to be translated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+from textrnn.errors import DataError, UsageError
+from textrnn.generation import is_unspaced
+
+__all__ = ["Glossary"]
+
+
+class Glossary:
+    """Source terms with their target terms.
+
+    A term is found where it stands as a word or words of its own; one in small letters is found in
+    capital letters too. Of terms that overlap the longest counts.
+
+    Args:
+        terms: source term to target term.
+
+    Raises:
+        UsageError: a term is empty.
+
+    >>> glossary = Glossary({"train": "Zug", "train station": "Bahnhof"})
+    >>> glossary.targets("Train station, not trains")
+    ('Bahnhof',)
+    """
+
+    def __init__(self, terms: Mapping[str, str]) -> None:
+        for source, target in terms.items():
+            if not source.strip() or not target.strip():
+                raise UsageError(f"the glossary has an empty side: {source!r}, {target!r}")
+        self.terms = {_folded(source): " ".join(target.split()) for source, target in terms.items()}
+        longest_first = sorted(self.terms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(_pattern, longest_first)) or "(?!)")
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> Glossary:
+        """Read a file of lines ``source term TAB target term``; empty lines are skipped.
+
+        Raises:
+            DataError: the file cannot be read, or a line is of another form; names the line.
+        """
+        terms: dict[str, str] = {}
+        lines: dict[str, int] = {}
+        for number, line in enumerate(_lines(Path(path)), 1):
+            if not line.strip():
+                continue
+            sides = [side.strip() for side in line.split("\t")]
+            if len(sides) != 2 or not all(sides):
+                raise DataError(
+                    f"{path}, line {number}: write source term, tab, target term, not {line!r}"
+                )
+            source, target = sides
+            if terms.get(source, target) != target:
+                raise DataError(
+                    f"{path}, line {number}: {source!r} has another translation on line "
+                    f"{lines[source]}: leave one out"
+                )
+            terms[source], lines[source] = target, number
+        return cls(terms)
+
+    def targets(self, text: str) -> tuple[str, ...]:
+        """The target terms of the source terms in a text, each once."""
+        found = (match[0] for match in self._pattern.finditer(text))
+        return tuple(dict.fromkeys(self._target(term) for term in found))
+
+    def _target(self, found: str) -> str:
+        words = _folded(found)
+        return self.terms[words] if words in self.terms else self.terms[words.lower()]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8; convert it first") from error
+
+
+def _folded(term: str) -> str:
+    return " ".join(term.split())
+
+
+def _pattern(term: str) -> str:
+    words = r"\s+".join(map(re.escape, term.split()))
+    if term == term.lower():
+        words = f"(?i:{words})"
+    before = r"(?<!\w)" if term[0].isalnum() and not is_unspaced(term[0]) else ""
+    after = r"(?!\w)" if term[-1].isalnum() and not is_unspaced(term[-1]) else ""
+    return before + words + after

@@ -1,0 +1,159 @@
+"""Texts cut into what a translator reads at once, and translations joined again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from textrnn.generation import is_unspaced
+
+__all__ = ["Segment", "clean", "join", "split_text"]
+
+_BETWEEN_WORDS = re.compile("[\\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
+_LINE_END = re.compile("\r\n|[\n\v\f\r\x85\u2028\u2029]")
+_SENTENCE_END = re.compile(
+    "(?P<wide>[。！？｡]+[」』）”’\"')]*\\s*)|(?P<mark>[.!?…]+)[\"'”’“‘»«)\\]]*\\s+(?=(?P<next>\\S{1,3}))"
+)
+_CLAUSE_END = re.compile("[,;:–—]\\s+|[、，；：]\\s*")
+_SPACE = re.compile("\\s+")
+_ABBREVIATIONS = re.compile(
+    "mrs?|ms|dr|prof|st|sr|jr|no|nr|vs|etc|ca|approx|dept|est|fig|gen|gov|inc|ltd|rev|sgt|vol|cf"
+    "|bzw|usw|ggf|evtl|inkl|zzgl|abs|bd|hr|fr|str|tel|mme|mlle",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a text that is translated by itself.
+
+    Args:
+        text: clean, so perhaps empty.
+        after: what stands between it and the next one: line ends, a space, or nothing.
+        inside: the cut is inside a word.
+    """
+
+    text: str
+    after: str = ""
+    inside: bool = False
+
+
+def clean(text: str) -> str:
+    r"""One line of words with single spaces; control characters count as white space.
+
+    >>> clean("\ufeff Guten\u00a0 Tag,\x00\tTom!\r\n")
+    'Guten Tag, Tom!'
+    """
+    return _BETWEEN_WORDS.sub(" ", text).strip(" ")
+
+
+def split_text(text: str, longest: int, length: Callable[[str], int]) -> list[Segment]:
+    r"""The lines of a text, those that are too long cut at sentence ends.
+
+    A sentence that is still too long is cut after a comma, else at a space, else anywhere.
+
+    Args:
+        text: any text.
+        longest: what a line, or a part of a sentence, may have of ``length``.
+        length: of a text, in tokens.
+
+    >>> [segment.text for segment in split_text("One. Two.\n\nThree", 5, len)]
+    ['One.', 'Two.', '', 'Three']
+    """
+    segments: list[Segment] = []
+    begin = 0
+    for end in _LINE_END.finditer(text):
+        segments += _split_line(clean(text[begin : end.start()]), end[0], longest, length)
+        begin = end.end()
+    return segments + _split_line(clean(text[begin:]), "", longest, length)
+
+
+def join(translations: Sequence[str], segments: Sequence[Segment]) -> str:
+    """The translations of the segments of a text, in order, with what stood between them.
+
+    A space is put where the target's script writes one, and left out where it does not.
+
+    >>> join(["今日は。", "さようなら。"], [Segment("Hello.", " "), Segment("Goodbye.")])
+    '今日は。さようなら。'
+    """
+    joined = ""
+    following = [*translations[1:], ""]
+    for text, segment, after in zip(translations, segments, following, strict=True):
+        joined += text
+        if segment.after.strip(" "):
+            joined += segment.after
+        elif not segment.inside and text and after:
+            joined += "" if is_unspaced(text[-1]) else " "
+    return joined
+
+
+def _split_line(line: str, after: str, longest: int, length: Callable[[str], int]) -> list[Segment]:
+    if length(line) <= longest:
+        return [Segment(line, after)]
+    segments: list[Segment] = []
+    for sentence in _cut(line, _sentence_ends(line)):
+        segments += _shorten(sentence, longest, length)
+    segments[-1] = Segment(segments[-1].text, after)
+    return segments
+
+
+def _shorten(text: str, longest: int, length: Callable[[str], int]) -> Iterator[Segment]:
+    """A sentence in parts that are short enough, as long as they may be."""
+    size = length(text)
+    if size <= longest:
+        yield _segment(text)
+        return
+    for mark in (_CLAUSE_END, _SPACE):
+        parts = _cut(text, [end.end() for end in mark.finditer(text)])
+        if len(parts) > 1:
+            for part in _packed(parts, longest, length):
+                yield from _shorten(part, longest, length)
+            return
+    step = max(1, min(len(text) - 1, len(text) * longest // (size + 1)))
+    if len(text) == 1:
+        yield Segment(text, "", inside=True)
+        return
+    for begin in range(0, len(text), step):
+        for segment in _shorten(text[begin : begin + step], longest, length):
+            yield Segment(segment.text, segment.after, inside=not segment.after)
+
+
+def _segment(text: str) -> Segment:
+    bare = text.rstrip()
+    return Segment(bare, text[len(bare) :])
+
+
+def _packed(parts: list[str], longest: int, length: Callable[[str], int]) -> Iterator[str]:
+    """Neighbouring parts together, as many as are short enough."""
+    held, size = parts[0], length(parts[0])
+    for part in parts[1:]:
+        more = length(part)
+        if size + more > longest:
+            yield held
+            held, size = "", 0
+        held, size = held + part, size + more
+    yield held
+
+
+def _cut(text: str, ends: Sequence[int]) -> list[str]:
+    """The parts of a text that end at these places, and the rest; none is empty."""
+    places = [0, *ends, len(text)]
+    parts = [text[a:b] for a, b in pairwise(places)]
+    return [part for part in parts if part]
+
+
+def _sentence_ends(line: str) -> list[int]:
+    return [end.end() for end in _SENTENCE_END.finditer(line) if end["wide"] or _ends(line, end)]
+
+
+def _ends(line: str, end: re.Match[str]) -> bool:
+    """Whether a mark and a space end a sentence: not after "Dr.", "J." or "3.", nor before "a"."""
+    if next((char for char in end["next"] if char.isalnum()), "").islower():
+        return False
+    if end["mark"] != ".":
+        return True
+    word = line[: end.start()].rpartition(" ")[2].strip("([\"'„“«")
+    known = _ABBREVIATIONS.fullmatch(word) or "." in word
+    return not (known or (len(word) == 1 and word != "I") or (word.isdigit() and len(word) < 3))

@@ -1,0 +1,263 @@
+"""The translator: text in, text in another language out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack, cast, overload
+
+import numpy as np
+
+from textrnn.engines import TranslationEngine, open_engine
+from textrnn.errors import ModelFolderError, UsageError
+from textrnn.generation import pad_right
+from textrnn.models.translating.assembling import assemble, token_scores
+from textrnn.models.translating.coding import Coder
+from textrnn.models.translating.decoding import Draft, decode
+from textrnn.models.translating.ensemble import Ensemble, check_alike
+from textrnn.models.translating.results import AttentionMap, Translation, TranslationScore
+from textrnn.models.translating.searching import Request
+from textrnn.models.translating.segments import Segment, clean, split_text
+from textrnn.models.translating.settings import TranslationOptions, TranslationSettings
+from textrnn.models.translating.words import Words, word_weights
+from textrnn.tokenizers import BOS, EOS, UNK, Tokenizer
+
+if TYPE_CHECKING:
+    from textrnn.model_folder import ModelFolder
+
+__all__ = ["Translator"]
+
+_SCORED_AT_ONCE = 8192  # tokens of source and target, padding included
+_FOREIGN = 0.5  # the share of tokens that spell unknown characters from which on a text is foreign
+
+
+class Translator:
+    """A translator, ready to use; :func:`textrnn.load` and :meth:`open` make it.
+
+    Args:
+        folder: the model folder.
+        engine: what runs it.
+        source: the tokenizer of what is translated.
+        target: the tokenizer of the translations.
+
+    Raises:
+        ModelFolderError: the folder recommends a setting that does not exist or is not allowed.
+    """
+
+    def __init__(
+        self, folder: ModelFolder, engine: TranslationEngine, source: Tokenizer, target: Tokenizer
+    ) -> None:
+        self.folder = folder
+        self.engine = engine
+        self.source_tokenizer = source
+        self.tokenizer = target
+        self._coder = Coder(engine, source, target)
+        try:
+            TranslationSettings().resolve(folder.generation)
+        except UsageError as error:
+            raise ModelFolderError(f"{folder.path}/config.json: generation: {error}") from error
+
+    @classmethod
+    def open(
+        cls,
+        folder: ModelFolder,
+        *others: ModelFolder,
+        engine: str = "auto",
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> Translator:
+        """Make a model folder ready, or several that translate together (an ensemble).
+
+        See :func:`textrnn.engines.open_engine`.
+
+        Raises:
+            ModelFolderError: a folder holds another kind of model, or is damaged.
+            UsageError: an unknown engine or device, a number of threads that is not allowed, or
+                models of different vocabularies.
+            EngineError: the engine cannot run a model here.
+        """
+        folders = (folder, *others)
+        for one in folders:
+            if one.task != "translation":
+                raise ModelFolderError(f"{one.path} is a model for {one.task}, not a translator")
+        check_alike(folders)
+        engines = [
+            cast(TranslationEngine, open_engine(one, engine=engine, device=device, threads=threads))
+            for one in folders
+        ]
+        together = engines[0] if len(engines) == 1 else Ensemble(engines)
+        return cls(folder, together, folder.source_tokenizer(), folder.tokenizer())
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """The source's and the target's language, as the folder names them; empty if it does not.
+
+        A code of two letters as a rule: ``("en", "de")``.
+        """
+        named = self.folder.config.get("languages", [])
+        return (named[0], named[1]) if len(named) == 2 else ("", "")
+
+    @overload
+    def translate(
+        self,
+        text: str,
+        settings: TranslationSettings | None = None,
+        **options: Unpack[TranslationOptions],
+    ) -> Translation: ...
+
+    @overload
+    def translate(
+        self,
+        text: list[str] | tuple[str, ...],
+        settings: TranslationSettings | None = None,
+        **options: Unpack[TranslationOptions],
+    ) -> list[Translation]: ...
+
+    def translate(
+        self,
+        text: str | Sequence[str],
+        settings: TranslationSettings | None = None,
+        **options: Unpack[TranslationOptions],
+    ) -> Translation | list[Translation]:
+        """Translate a text, or each of a list of texts.
+
+        The options are the fields of :class:`TranslationSettings`. A text may have many lines: each
+        is translated by itself, a long one sentence by sentence, and they are joined again in
+        order, empty lines kept. A text's translation does not depend on the others of the list.
+
+        Raises:
+            UsageError: an option that is unknown, not allowed, or does not apply beside another.
+            GenerationError: the rules leave no token to choose.
+        """
+        wanted = self.resolve_settings(settings, options)
+        texts = [text] if isinstance(text, str) else list(text)
+        longest = cast(int, wanted.split_tokens)
+        split = [split_text(_checked(one), longest, self._coder.length) for one in texts]
+        asked = [_requests(segments, clean(wanted.prefix)) for segments in split]
+        drafts = decode(self._coder, [r for some in asked for r in some if r.text], wanted)
+        results = [
+            assemble(
+                self.tokenizer,
+                one,
+                segments,
+                [drafts.get(request, [Draft("")]) for request in requests],
+                wanted,
+            )
+            for one, segments, requests in zip(texts, split, asked, strict=True)
+        ]
+        return results[0] if isinstance(text, str) else results
+
+    @overload
+    def score(self, source: str, target: str) -> TranslationScore: ...
+
+    @overload
+    def score(
+        self, source: list[str] | tuple[str, ...], target: list[str] | tuple[str, ...]
+    ) -> list[TranslationScore]: ...
+
+    def score(
+        self, source: str | Sequence[str], target: str | Sequence[str]
+    ) -> TranslationScore | list[TranslationScore]:
+        """How well the model predicts targets, given their sources (forced decoding).
+
+        Raises:
+            UsageError: there are not as many targets as sources.
+        """
+        sources = [source] if isinstance(source, str) else list(source)
+        targets = [target] if isinstance(target, str) else list(target)
+        if len(sources) != len(targets):
+            raise UsageError(
+                f"{len(sources)} sources and {len(targets)} targets: give one target a source"
+            )
+        reads = [self._coder.encode(clean(_checked(one))) for one in sources]
+        says = [[BOS, *self.tokenizer.encode(clean(_checked(one))), EOS] for one in targets]
+        scores: dict[int, TranslationScore] = {}
+        for batch in _batches([len(r) + len(s) for r, s in zip(reads, says, strict=True)]):
+            log_probs = self.engine.score(
+                *pad_right([reads[i] for i in batch]), *pad_right([says[i] for i in batch])
+            )
+            for place, row in zip(batch, log_probs, strict=True):
+                tokens = token_scores(self.tokenizer, says[place][1:], row[1:].tolist())
+                scores[place] = TranslationScore(targets[place], tokens, sources[place])
+        done = [scores[place] for place in range(len(sources))]
+        return done[0] if isinstance(source, str) else done
+
+    def attention(self, source: str, target: str | None = None) -> AttentionMap:
+        """Where the decoder looks, word by word, while it writes a target.
+
+        Args:
+            source: a sentence.
+            target: what it writes; None: its own translation, by beam search.
+
+        Raises:
+            UsageError: the source or the target is empty.
+        """
+        if target is None:
+            target = self.translate(clean(_checked(source))).text
+        reads = self._coder.encode(clean(_checked(source)))
+        says = [*self.tokenizer.encode(clean(_checked(target))), EOS]
+        if len(reads) == 1 or len(says) == 1:
+            raise UsageError("the source or the target is empty: give a sentence")
+        _, state = self.engine.start(*pad_right([reads]))
+        weights = [self.engine.attention(state)[0]]
+        for id in says[:-1]:
+            _, state = self.engine.step(np.array([id]), state)
+            weights.append(self.engine.attention(state)[0])
+        source_words = Words.of_ids(self.source_tokenizer, reads[:-1])
+        target_words = Words.of_ids(self.tokenizer, says)
+        shares = word_weights(np.stack(weights), source_words, target_words)
+        return AttentionMap(source_words.texts, target_words.texts, shares[:, :-1])
+
+    def is_foreign(self, text: str) -> bool:
+        """Whether most of a text is in characters that the source's vocabulary does not have.
+
+        It may be in another script than the model's: what comes out will make little sense.
+        """
+        ids = self.source_tokenizer.encode(text)
+        contents = [self.source_tokenizer.to_bytes((id,)) for id in ids]
+        lacking = [
+            id == UNK or (len(content) == 1 and content[0] > 127)
+            for id, content in zip(ids, contents, strict=True)
+        ]
+        return any(map(str.isalpha, text)) and sum(lacking) > _FOREIGN * len(ids)
+
+    def resolve_settings(
+        self, settings: TranslationSettings | None, options: TranslationOptions
+    ) -> TranslationSettings:
+        """Settings or options, filled in as :meth:`translate` does.
+
+        Raises:
+            UsageError: both are given, or an option is not allowed.
+        """
+        if settings is not None and options:
+            name = next(iter(options))
+            raise UsageError(f"{name} stands beside settings: give all options in one of them")
+        return (settings or TranslationSettings.of(options)).resolve(self.folder.generation)
+
+
+def _checked(text: str) -> str:
+    if not isinstance(text, str):
+        raise UsageError(f"{text!r} is of type {type(text).__name__}: give text (str)")
+    return text
+
+
+def _requests(segments: Sequence[Segment], prefix: str) -> list[Request]:
+    """The segments as requests; the prefix goes to the first that is not empty."""
+    first = next((place for place, segment in enumerate(segments) if segment.text), -1)
+    return [
+        Request(segment.text, prefix if place == first else "")
+        for place, segment in enumerate(segments)
+    ]
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Places of pairs of like lengths, as many together as the tokens allow.
+
+    >>> _batches([3, 9000, 2])
+    [[2, 0], [1]]
+    """
+    batches: list[list[int]] = [[]]
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batches[-1] and lengths[place] * (len(batches[-1]) + 1) > _SCORED_AT_ONCE:
+            batches.append([])
+        batches[-1].append(place)
+    return [batch for batch in batches if batch]
