@@ -122,15 +122,16 @@ def finetune(
 
 
 def evaluate(
-    model: str | Path, *, data: str | Path, split: str | None = None, column: str = "text"
-) -> dict[str, float]:
+    model: str | Path, *, data: str | Path, split: str | None = None, **asked: Any
+) -> dict[str, float | str]:
     """The scores of a model on data, by name.
 
     Args:
         model: a shipped name, a model folder or a hub id.
         data: a file, a folder of files, or a hub id.
         split: which part of a hub data set, or which file of a folder.
-        column: the text's column where the data is a table.
+        **asked: of a language model ``column``, the text's in a table; of a translator ``source``,
+            ``target``, ``references`` and ``tokenize``; see :func:`textrnn.recipe.evaluate`.
 
     Raises:
         ModelFolderError: the model is damaged, or of another task.
@@ -138,4 +139,4 @@ def evaluate(
     """
     from textrnn import recipe as recipes
 
-    return dict(recipes.evaluate(model, data=data, split=split, column=column))
+    return recipes.evaluate(model, data=data, split=split, **asked)

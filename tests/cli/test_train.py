@@ -277,7 +277,7 @@ def test_too_large_a_model(
     def too_large(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("textrnn.recipe.assembly._network", too_large)
+    monkeypatch.setattr("textrnn.recipe.tasks.language_modeling._network", too_large)
     done = run("train", toy_folder / "recipe.yaml", *SHORT, "-o", tmp_path / "run")
     assert (done.code, done.out) == (1, "")
     told = "textrnn: error: out of memory: take a smaller model, batch or window\n"
@@ -293,7 +293,7 @@ def test_an_interruption_of_the_last_evaluation(
         signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr("textrnn.recipe.run.evaluate_corpus", interrupted)
+        patch.setattr("textrnn.recipe.tasks.language_modeling.evaluate_corpus", interrupted)
         done = run(*words)
     assert (done.code, done.out) == (130, "")
     assert not (tmp_path / "run" / "model").exists()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from textrnn.cli._io import aligned, figure, json_line, open_output
-from textrnn.cli._models import SHIPPED, open_language_model, refuse_for_language_models
+from textrnn.cli._models import SHIPPED
 from textrnn.cli._options import (
     Device,
     Engine,
@@ -24,17 +22,14 @@ from textrnn.cli._options import (
     examples,
     new_app,
 )
-from textrnn.errors import DataError, UsageError
+from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from textrnn.metrics import Comparison
-    from textrnn.models import LanguageModel
 
 __all__ = ["Data", "Place", "app", "comparison_line", "evaluate_models"]
 
 app = new_app()
-
-AT_ONCE = 256  # lines scored at once
 
 
 @app.command(
@@ -42,6 +37,8 @@ AT_ONCE = 256  # lines scored at once
         "textrnn evaluate --data book.txt",
         "textrnn evaluate -m runs/stories/model --data texts/ --split valid --json",
         "textrnn evaluate -m runs/mine/model --data book.txt --compare stories-en",
+        "textrnn evaluate -m runs/en-de/model --data pairs/test          (test.en and test.de)",
+        "textrnn evaluate -m runs/en-de/model --data test.en --references test.de",
     )
 )
 def evaluate(
@@ -56,10 +53,30 @@ def evaluate(
         typer.Option(metavar="NAME", help="Of the hub set, or the file in the folder."),
     ] = None,
     column: Annotated[
-        str, typer.Option(metavar="NAME", help="The text's column where the data is a table.")
-    ] = "text",
+        str | None,
+        typer.Option(metavar="NAME", help="Of a language model: the text's column; text."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a translator: the source's ending or column."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a translator: the target's ending or column."),
+    ] = None,
     references: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Of a translator: the translations.")
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of a translator: translations of --data, a text, line by line; repeatable.",
+        ),
+    ] = None,
+    tokenize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="13a|intl|zh|char|none",
+            help="Of a translator: how BLEU cuts words; char for ja, zh and th, else 13a.",
+        ),
     ] = None,
     compare: Annotated[
         str | None,
@@ -78,15 +95,19 @@ def evaluate(
 
     For a language model: perplexity per token and per word, bits per byte and nats per token, the
     state carried along the whole text. --compare takes the text line by line, both models anew on
-    each line, and tells how far the difference in bits per byte could be chance. A folder's 8-bit
-    graphs are what --engine auto runs; --engine torch gives the figures in float32.
+    each line, and tells how far the difference in bits per byte could be chance.
+
+    For a translator: BLEU, chrF2 and TER by sacrebleu, with their signatures. A source that several
+    pairs share is translated once, and their targets are its references.
+
+    A folder's 8-bit graphs are what --engine auto runs; --engine torch gives the figures in
+    float32.
     """
-    refuse_for_language_models(references=references)
     if compare == model:
         raise UsageError(f"--compare {compare} is the model itself: name another one")
     names = [model] if compare is None else [model, compare]
-    place = Place(engine, device, threads)
-    evaluate_models(names, Data(data, split, column), place, output, as_json=json)
+    asked = Data(data, split, column, source, target, tuple(references or ()), tokenize)
+    evaluate_models(names, asked, Place(engine, device, threads), output, as_json=json)
 
 
 @dataclass(frozen=True)
@@ -95,7 +116,19 @@ class Data:
 
     data: str
     split: str | None
-    column: str
+    column: str | None
+    source: str | None
+    target: str | None
+    references: tuple[Path, ...]
+    tokenize: str | None
+
+    def given(self) -> dict[str, Any]:
+        """What a record says of it: what was given, and what always decides a score."""
+        pairs = {"source": self.source, "target": self.target, "tokenize": self.tokenize}
+        named = {name: value for name, value in pairs.items() if value is not None}
+        files = {"references": [str(file) for file in self.references]} if self.references else {}
+        always = {"data": self.data, "split": self.split, "column": self.column or "text"}
+        return {**always, **named, **files}
 
 
 @dataclass(frozen=True)
@@ -113,58 +146,39 @@ def evaluate_models(
     """Write the scores of one model, or of two with a comparison."""
     from textrnn import recipe as recipes
 
-    scores = {name: recipes.evaluate(name, **vars(data), **vars(place)) for name in names}
-    comparison = _compared(names, data, place) if len(names) == 2 else None
+    asked = {**vars(data), **vars(place)}
+    scores = {name: recipes.evaluate(name, **asked) for name in names}
+    compared = recipes.compare(names[0], names[1], **asked) if len(names) == 2 else {}
     with open_output(output) as out:
         if as_json:
             for name, figures in scores.items():
-                out.write(json_line({"model": name, **vars(data), **figures}) + "\n")
-            if comparison is not None:
-                out.write(json_line({"comparison": names, **asdict(comparison)}) + "\n")
+                out.write(json_line({"model": name, **data.given(), **figures}) + "\n")
+            for score, comparison in compared.items():
+                record = {"comparison": names, "score": score, **asdict(comparison)}
+                out.write(json_line(record) + "\n")
             return
-        rows = [["", *scores]] if comparison is not None else []
+        rows = [["", *scores]] if compared else []
         for key in scores[names[0]]:
             row = [key.replace("_", " "), *(figure(figures[key]) for figures in scores.values())]
             rows.append(row)
         out.writelines(line + "\n" for line in aligned(rows))
-        if comparison is not None:
-            out.write(comparison_line(comparison) + "\n")
+        for score, comparison in compared.items():
+            out.write(comparison_line(score, comparison) + "\n")
 
 
-def _compared(names: list[str], data: Data, place: Place) -> Comparison:
-    """Bits per byte of two models over the same lines.
-
-    Raises:
-        DataError: the data has no line with text.
-    """
-    from textrnn.metrics import paired_bootstrap
-    from textrnn.recipe.evaluation import find_text
-
-    source = find_text(data.data, data.split, data.column)
-    lines = [line for document in source.documents("line") for line in document if line.strip()]
-    if not lines:
-        raise DataError(f"{data.data} has no line with text: there is nothing to compare on")
-    first, second = (list(_bits(open_language_model(name, **vars(place)), lines)) for name in names)
-    return paired_bootstrap(first, second, [len(line.encode()) for line in lines])
-
-
-def _bits(model: LanguageModel, lines: list[str]) -> Iterator[float]:
-    rest = iter(lines)
-    while chunk := list(islice(rest, AT_ONCE)):
-        yield from (score.bits for score in model.score(chunk))
-
-
-def comparison_line(comparison: Comparison) -> str:
-    """The difference in bits per byte, its interval, and how it was made.
+def comparison_line(score: str, comparison: Comparison) -> str:
+    """The difference in a score, its interval, and how it was made.
 
     >>> from textrnn.metrics import paired_bootstrap
-    >>> comparison_line(paired_bootstrap([8, 8, 8], [6, 6, 6], [4, 4, 4]))  # doctest: +ELLIPSIS
+    >>> result = paired_bootstrap([8, 8, 8], [6, 6, 6], [4, 4, 4])
+    >>> comparison_line("bits_per_byte", result)  # doctest: +ELLIPSIS
     'line by line: 2.0000 and 1.5000 bits per byte; difference -0.5000 (95% from -0.5000 to ...'
     """
     interval = comparison.interval
     between = f" (95% from {interval[0]:+.4f} to {interval[1]:+.4f})" if interval else ""
     return (
-        f"line by line: {comparison.first:.4f} and {comparison.second:.4f} bits per byte; "
+        f"line by line: {comparison.first:.4f} and {comparison.second:.4f} "
+        f"{score.replace('_', ' ')}; "
         f"difference {comparison.second - comparison.first:+.4f}{between}, "
         f"p = {comparison.p_value:.3f}; {comparison.making}"
     )

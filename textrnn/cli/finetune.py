@@ -31,11 +31,14 @@ __all__ = ["Tuning", "app", "report_lines", "run_finetuning"]
 
 app = new_app()
 
+SHOWN = ("bits_per_byte", "perplexity", "BLEU", "chrF2", "TER")
+
 
 @app.command(
     epilog=examples(
         "textrnn finetune stories-en --data my_book.txt --minutes 10 --output runs/mine",
         "textrnn finetune stories-en --data letters/ --epochs 3 --output runs/letters",
+        "textrnn finetune runs/en-de/model --data pairs.tsv --output runs/mine",
     )
 )
 def finetune(
@@ -53,7 +56,7 @@ def finetune(
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY.PATH=VALUE", help="Settings that replace lm_finetune's."),
+        typer.Argument(metavar="KEY.PATH=VALUE", help="Settings that replace the recipe's."),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(metavar="N", help="End after so much training.")
@@ -63,8 +66,17 @@ def finetune(
         typer.Option(metavar="N", help="End after so many times over the text; 3 by default."),
     ] = None,
     column: Annotated[
-        str, typer.Option(metavar="NAME", help="The text's column where the data is a table.")
-    ] = "text",
+        str | None,
+        typer.Option(metavar="NAME", help="Of a language model: the text's column; text."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a translator: the source's ending or column."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a translator: the target's ending or column."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")
     ] = False,
@@ -77,10 +89,12 @@ def finetune(
 ) -> None:
     """Go on training a model with data of your own.
 
-    A tenth of the text is held out. Prints the model folder and the scores before and after, on
-    what was held out and on the text that the model was validated on before.
+    The recipe is lm_finetune for a language model and translate_finetune for a translator, which
+    learns from sentence pairs: a tsv, csv, jsonl or parquet file with two columns, or two files by
+    what stands before .SOURCE and .TARGET. A tenth is held out. Prints the model folder and the
+    scores before and after, on what was held out and on what the model was validated on before.
     """
-    tuning = Tuning(model, data, output, minutes, epochs, column, resume, device)
+    tuning = Tuning(model, data, output, minutes, epochs, column, source, target, resume, device)
     settings = with_seed_and_threads(overrides, seed, threads)
     run_finetuning(tuning, settings, as_json=json, quiet=quiet)
 
@@ -94,7 +108,9 @@ class Tuning:
     output: Path
     minutes: float | None
     epochs: float | None
-    column: str
+    column: str | None
+    source: str | None
+    target: str | None
     resume: bool
     device: str
 
@@ -122,7 +138,9 @@ def report_lines(report: FinetuneReport) -> list[str]:
     rows: list[list[str]] = [["", "before", "after"]]
     pairs: list[tuple[str, Any]] = [("new text", report.new), ("old text", report.old)]
     for name, pair in pairs:
-        for score in ("bits_per_byte", "perplexity") if pair is not None else ():
+        for score in SHOWN if pair is not None else ():
+            if score not in pair[0]:
+                continue
             title = f"{score.replace('_', ' ')}, {name}"
             rows.append([title, *(figure(scores[score]) for scores in pair)])
     return [str(report.model), *aligned(rows)]

@@ -66,7 +66,7 @@ class PairBatches:
     ...     def __len__(self): return 2
     ...     def lengths(self): return np.array([[3, 2], [1, 1]])
     ...     def pair(self, row): return [([7, 8, 9], [5, 6]), ([7], [5])][row]
-    >>> batch = next(iter(PairBatches(Two(), budget=8)))
+    >>> (batch,) = PairBatches(Two(), budget=8)
     >>> batch.source.tolist(), batch.source_lengths.tolist()
     ([[7, 3, 0, 0], [7, 8, 9, 3]], [2, 4])
     >>> batch.ids.tolist(), batch.targets.tolist(), batch.tokens
@@ -87,14 +87,14 @@ class PairBatches:
     def __len__(self) -> int:
         return len(self._plan[1])
 
-    def __iter__(self) -> Iterator[PairBatch]:
-        return (self.batch(index) for index in range(len(self)))
-
     def rows(self, index: int) -> NDArray[np.int64]:
         """The pairs in a batch, over all processes."""
         order, batches = self._plan
         begin, end = batches[index]
         return order[begin:end]
+
+    def __iter__(self) -> Iterator[PairBatch]:
+        return (self.batch(index) for index in range(len(self)))
 
     def batch(self, index: int) -> PairBatch:
         """The batch at ``index``, as far as it is this process's.

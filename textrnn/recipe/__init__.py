@@ -1,14 +1,17 @@
 """Recipes: from a YAML file to a trained model folder, and back to scores.
 
 catalogue      which there are, read and checked
-assembly       tokenizer, corpora, network
-run            training, and what it leaves
+tasks          what a run must know of its task: what to build, how to score it, what to say of it
+vocabulary     tokenizers
+assembly       tokenizers, data, network
+run            training, and what it leaves in the run_folder
 card           the model card
 estimate       the dry run
 learning_rate  the range test
-finetuning     one command for one's own text
+finetuning     one command for one's own data
 measuring      how fast it trains
-evaluation     scores of a model folder
+evaluation     scores of a model folder; of a language model's by text_scores, a translator's by
+               pair_scores
 exporting      its graphs
 """
 
@@ -16,12 +19,13 @@ from __future__ import annotations
 
 from textrnn.recipe.catalogue import load_recipe, recipe_names, recipe_path, recipe_summary
 from textrnn.recipe.estimate import DryRun, dry_run
-from textrnn.recipe.evaluation import evaluate
+from textrnn.recipe.evaluation import compare, evaluate
 from textrnn.recipe.exporting import ExportReport, export
 from textrnn.recipe.finetuning import FinetuneReport, finetune
 from textrnn.recipe.learning_rate import find_learning_rate
 from textrnn.recipe.measuring import TrainingSpeed, measure_training
-from textrnn.recipe.run import RunFolder, train
+from textrnn.recipe.run import train
+from textrnn.recipe.run_folder import RunFolder
 
 __all__ = [
     "DryRun",
@@ -29,6 +33,7 @@ __all__ = [
     "FinetuneReport",
     "RunFolder",
     "TrainingSpeed",
+    "compare",
     "dry_run",
     "evaluate",
     "export",

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from textrnn.config import LanguageModelRecipe, apply_overrides, read_yaml, validate
+from textrnn.config import Recipe, apply_overrides, read_yaml, validate
 from textrnn.errors import UnknownNameError, UsageError
+from textrnn.recipe.tasks import FAMILY
 
 __all__ = ["load_recipe", "recipe_names", "recipe_path", "recipe_summary"]
 
 PACKAGE = Path(__file__).parent.parent
 RECIPE_FOLDERS = (PACKAGE.parent / "recipes", PACKAGE / "_recipes")
-KINDS = {"language_modeling": LanguageModelRecipe}
 
 
 def recipe_names() -> list[str]:
@@ -64,9 +64,7 @@ def recipe_summary(path: Path) -> tuple[str, str]:
     return title, " ".join(reached)
 
 
-def load_recipe(
-    name: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()
-) -> LanguageModelRecipe:
+def load_recipe(name: str | Path, overrides: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
     """A recipe, checked whole.
 
     Raises:
@@ -80,7 +78,7 @@ def load_recipe(
     data = apply_overrides(read_yaml(path), overrides)
     task = data.get("task")
     if task is None:
-        raise UsageError(f"recipe {path.name}: task is missing (known: {', '.join(KINDS)})")
-    if str(task) not in KINDS:
-        raise UnknownNameError("task", str(task), KINDS)
-    return validate(KINDS[task], data, f"recipe {path.name}")
+        raise UsageError(
+            f"recipe {path.name}: task is missing (known: {', '.join(FAMILY.names())})"
+        )
+    return validate(FAMILY.get(str(task)).settings, data, f"recipe {path.name}")

@@ -13,7 +13,7 @@ import torch
 
 from textrnn.recipe.assembly import assemble
 from textrnn.recipe.catalogue import load_recipe
-from textrnn.recipe.run import RunFolder
+from textrnn.recipe.run_folder import RunFolder
 from textrnn.training import Started, StepDone, Trainer, make_accelerator
 
 __all__ = ["DryRun", "dry_run"]
@@ -90,10 +90,7 @@ def dry_run(
                     break
         assert started is not None  # the loop's first event
         last = steps[-1]
-        step_seconds = (
-            training.batch_size * training.bptt * training.accumulation / last.tokens_per_second
-        )
-        tokens = assembly.train.tokens
+        step_seconds = (last.tokens - steps[-2].tokens) / last.tokens_per_second
     limits = []
     if training.epochs is not None:
         limits.append(
@@ -105,7 +102,7 @@ def dry_run(
         limits.append(int(training.minutes * 60.0 / step_seconds) + 1)
     return DryRun(
         parameters=started.parameters,
-        train_tokens=tokens,
+        train_tokens=assembly.train_tokens,
         vocab_size=assembly.tokenizer.vocab_size,
         steps=min(limits),
         step_seconds=step_seconds,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ExportReport", "export", "make_graphs"]
 
 FILLED_IN = ("format_version", "textrnn_version", "files", "parameters_sha256")
-WRITTEN_ANYWAY = ("model.safetensors", "README.md", "tokenizer.", "onnx/")
+WRITTEN_ANYWAY = ("model.safetensors", "README.md", "tokenizer.", "source/", "onnx/")
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,14 @@ def export(
     network, tensors = network_from_folder(folder), folder.tensors()
     storage = folder.config["storage"]
     graphs = make_graphs(folder.task, network, tensors, storage=storage, precision=precision)
+    separate = any(name.startswith("source/") for name in folder.files)
     contents = FolderContents(
         config={key: value for key, value in folder.config.items() if key not in FILLED_IN},
         tensors=tensors,
         tokenizer=folder.tokenizer(),
         card=folder.card(),
         extra={**_kept(folder), **graphs.files},
+        source_tokenizer=folder.source_tokenizer() if separate else None,
     )
     written = write_model_folder(folder.path if output is None else output, contents)
     return ExportReport(

@@ -13,121 +13,28 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-import yaml
 
-from textrnn.config import LanguageModelRecipe
-from textrnn.errors import EngineError, MissingExtraError, UsageError
+from textrnn.errors import EngineError, MissingExtraError
 from textrnn.model_folder import FolderContents, write_model_folder
 from textrnn.recipe.assembly import Assembly, assemble
 from textrnn.recipe.card import model_card, reached_line, versions
 from textrnn.recipe.catalogue import load_recipe
 from textrnn.recipe.exporting import make_graphs
-from textrnn.tasks import Scores, state_tensors
-from textrnn.tasks.language_modeling import evaluate_corpus
+from textrnn.recipe.run_folder import RunFolder, recipe_text
+from textrnn.recipe.tasks import Figures
+from textrnn.tasks import state_tensors
 from textrnn.training import Event, Finished, Notice, Trainer, make_accelerator
 from textrnn.training.checkpoint import latest_checkpoint
 from textrnn.training.report import MetricsLog, draw_loss_curve, thinned_metrics
 
 __all__ = ["RunFolder", "train", "train_events"]
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """The places in a run's output folder."""
-
-    path: Path
-
-    @property
-    def model(self) -> Path:
-        """The model folder."""
-        return self.path / "model"
-
-    @property
-    def metrics(self) -> Path:
-        """metrics.jsonl."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of checkpoints."""
-        return self.path / "checkpoints"
-
-    @property
-    def cache(self) -> Path:
-        """Encoded text."""
-        return self.path / "cache"
-
-    @property
-    def recipe(self) -> Path:
-        """The resolved recipe."""
-        return self.path / "recipe.yaml"
-
-    def open(self, recipe: LanguageModelRecipe, *, resume: bool) -> None:
-        """Make the folder, or check that it can be gone on with.
-
-        Raises:
-            UsageError: a run is there and ``resume`` was not asked for, or its recipe was another
-                one.
-        """
-        resolved = recipe.model_dump(mode="json")
-        if resume:
-            if not self.recipe.exists():
-                raise UsageError(f"nothing to resume: there is no run in {self.path}")
-            before = yaml.safe_load(self.recipe.read_text(encoding="utf-8"))
-            if before != resolved:
-                raise UsageError(
-                    f"cannot resume {self.path}: it was begun with {_difference(before, resolved)}"
-                )
-            return
-        self.refuse_taken()
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.recipe.write_text(_yaml(recipe), encoding="utf-8")
-
-    def refuse_taken(self) -> None:
-        """Refuse to write where something is already.
-
-        Raises:
-            UsageError: the path is a file, or a folder with more in it than a cache.
-        """
-        if self.path.is_dir():
-            taken = any(inside != self.cache for inside in self.path.iterdir())
-        else:
-            taken = self.path.exists()
-        if taken:
-            raise UsageError(
-                f"output {self.path} is not empty: choose another folder, or go on with its run "
-                "by --resume"
-            )
-
-    def give_up(self) -> None:
-        """Take back what was made for a run that could not begin, so that it can be begun anew."""
-        shutil.rmtree(self.cache, ignore_errors=True)
-        self.recipe.unlink(missing_ok=True)
-        with suppress(OSError):
-            self.path.rmdir()
-
-
-def _yaml(recipe: LanguageModelRecipe) -> str:
-    """A recipe, every setting of it, as a file that may be trained from again."""
-    settings = recipe.model_dump(mode="json")
-    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-
-
-def _difference(before: Any, now: Any, path: str = "") -> str:
-    """The first key in which two resolved recipes differ."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in {**before, **now}:
-            if before.get(key) != now.get(key):
-                return _difference(before.get(key), now.get(key), f"{path}.{key}".lstrip("."))
-    return f"{path} = {before!r}, and is now asked for {now!r}"
 
 
 def train(
@@ -199,11 +106,12 @@ def train_events(
     found = latest_checkpoint(folder.checkpoints) if resume else None
     done: dict[str, Any] = found.progress() if found else {"step": 0, "evaluated_at": None}
     log = MetricsLog(folder.metrics, done["step"], done["evaluated_at"])
+    yield from map(Notice, assembly.notices())
     try:
         for event in events:
             log.write(event)
             if isinstance(event, Finished):
-                yield from _write(folder, assembly, command, event.seconds)
+                yield from _Ending(folder, assembly, command, event.seconds).write()
             yield event
     finally:
         log.close()
@@ -218,47 +126,77 @@ def _command(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any]) -
     return " ".join(["textrnn train", *map(shlex.quote, [str(recipe), *pairs])])
 
 
-def _write(folder: RunFolder, assembly: Assembly, command: str, seconds: float) -> Iterator[Event]:
-    """The curve, the final scores in float32, the graphs, and the model folder."""
-    try:
-        draw_loss_curve(folder.metrics, folder.path / "loss.png", f"{folder.path.name}: {command}")
-    except MissingExtraError as error:
-        yield Notice(f"no picture: {error}")
-    recipe = assembly.recipe
-    network: Any = assembly.task.network
-    if recipe.storage == "float16":
-        for parameter in network.parameters():
-            parameter.data = parameter.data.half().float()
-    scores: dict[str, Scores] = {
-        split: evaluate_corpus(network, corpus, recipe.training.evaluate_batch_size)
-        for split, corpus in (("valid", assembly.valid), ("test", assembly.test))
-        if corpus is not None
-    }
-    reached = reached_line(scores, seconds)
-    config: dict[str, Any] = {
-        "task": recipe.task,
-        "network": assembly.task.network_settings(),
-        "storage": recipe.storage,
-        "generation": recipe.generation,
-        "documents": recipe.data.documents,
-        "summary": recipe.card.summary,
-        "reached": reached,
-    }
-    extra: dict[str, bytes | Path] = {
-        "training/recipe.yaml": _yaml(recipe).encode(),
-        "training/metrics.jsonl": thinned_metrics(folder.metrics),
-        "training/versions.json": json.dumps(versions(), indent=1).encode(),
-        "training/scores.json": json.dumps(scores, indent=1).encode(),
-    }
-    tensors = {name: value.float().cpu().numpy() for name, value in state_tensors(network).items()}
-    try:
-        graphs = make_graphs(recipe.task, network, tensors, storage=recipe.storage)
-        extra |= graphs.files
-    except EngineError as error:  # the parameters are worth keeping without
-        yield Notice(f"no graphs for the engine onnx: {error}")
-    card = model_card(recipe.card.name or folder.path.name, assembly, scores, command, seconds)
-    contents = FolderContents(
-        config=config, tensors=tensors, tokenizer=assembly.tokenizer, card=card, extra=extra
-    )
-    write_model_folder(folder.model, contents)
-    yield Notice(f"model folder written: {folder.model} ({reached})")
+@dataclass(frozen=True)
+class _Ending:
+    """What is known when a run is over, and what is written of it."""
+
+    folder: RunFolder
+    assembly: Assembly
+    command: str
+    seconds: float
+
+    def write(self) -> Iterator[Event]:
+        """The curve, the final scores in float32, the graphs, and the model folder."""
+        title = f"{self.folder.path.name}: {self.command}"
+        try:
+            draw_loss_curve(self.folder.metrics, self.folder.path / "loss.png", title)
+        except MissingExtraError as error:
+            yield Notice(f"no picture: {error}")
+        recipe, network = self.assembly.recipe, self.assembly.task.network
+        if recipe.storage == "float16":
+            for parameter in network.parameters():
+                parameter.data = parameter.data.half().float()
+        scores = self.assembly.network_scores()
+        tensors = {
+            name: value.float().cpu().numpy() for name, value in state_tensors(network).items()
+        }
+        graphs: Mapping[str, bytes] = {}
+        try:
+            graphs = make_graphs(recipe.task, network, tensors, storage=recipe.storage).files
+        except EngineError as error:  # the parameters are worth keeping without
+            yield Notice(f"no graphs for the engine onnx: {error}")
+        model = self.folder.model
+        write_model_folder(model, self._contents(scores, tensors, graphs))
+        if further := self.assembly.folder_scores(model):
+            scores = {
+                split: {**scores.get(split, {}), **further.get(split, {})}
+                for split in {**scores, **further}
+            }
+            write_model_folder(model, self._contents(scores, tensors, graphs))
+        yield Notice(f"model folder written: {model} ({self._reached(scores)})")
+
+    def _reached(self, scores: Mapping[str, Figures]) -> str:
+        return reached_line(self.assembly, scores, self.seconds)
+
+    def _contents(
+        self,
+        scores: Mapping[str, Figures],
+        tensors: Mapping[str, np.ndarray],
+        graphs: Mapping[str, bytes],
+    ) -> FolderContents:
+        recipe = self.assembly.recipe
+        config: dict[str, Any] = {
+            "task": recipe.task,
+            "network": self.assembly.task.network_settings(),
+            "storage": recipe.storage,
+            "generation": recipe.generation,
+            "summary": recipe.card.summary,
+            "reached": self._reached(scores),
+            **self.assembly.config(),
+        }
+        extra: dict[str, bytes | Path] = {
+            "training/recipe.yaml": recipe_text(recipe).encode(),
+            "training/metrics.jsonl": thinned_metrics(self.folder.metrics),
+            "training/versions.json": json.dumps(versions(), indent=1).encode(),
+            "training/scores.json": json.dumps(scores, indent=1).encode(),
+            **graphs,
+        }
+        name = recipe.card.name or self.folder.path.name
+        return FolderContents(
+            config=config,
+            tensors=tensors,
+            tokenizer=self.assembly.tokenizer,
+            card=model_card(name, self.assembly, scores, self.command, self.seconds),
+            extra=extra,
+            source_tokenizer=self.assembly.source_tokenizer,
+        )

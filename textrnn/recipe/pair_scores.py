@@ -1,0 +1,165 @@
+"""The scores of a translator's folder on sentence pairs, with one or several references each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textrnn.config import PairDataSettings
+from textrnn.data import AlignedFiles, PairSource, open_pairs
+from textrnn.data.sources import is_table
+from textrnn.errors import DataError, UsageError
+from textrnn.metrics import Comparison, compare_translations, score_translations
+from textrnn.model_folder import ModelFolder
+from textrnn.recipe.tasks._base import Asked, Figures
+from textrnn.recipe.text_scores import local_or_hub
+from textrnn.tokenizers import fold_spaces
+
+__all__ = ["TestSet", "compare_on_pairs", "find_pairs", "group_pairs", "score_pairs", "sides_of"]
+
+BY_CHARACTER = ("ja", "zh", "th", "lo", "km", "my")  # languages that are written without spaces
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Sources, each once, and their translations.
+
+    Args:
+        sources: N.
+        references: of each source one or more.
+        left_out: pairs with an empty side.
+    """
+
+    sources: tuple[str, ...]
+    references: tuple[tuple[str, ...], ...]
+    left_out: int = 0
+
+    def by_reference(self) -> list[list[str]]:
+        """The first references of all sources, the second ones, and so on; "" where there is none.
+
+        sacrebleu takes "" for a reference that is not there.
+        """
+        most = max(map(len, self.references))
+        return [
+            [texts[place] if place < len(texts) else "" for texts in self.references]
+            for place in range(most)
+        ]
+
+
+def score_pairs(folder: ModelFolder, asked: Asked) -> Figures:
+    """BLEU, chrF2 and TER of a translator, with sacrebleu's signatures.
+
+    A source that several pairs share is translated once, and the pairs' targets are its references.
+
+    Raises:
+        DataError: the pairs cannot be read, or there are none.
+        UsageError: an option that does not apply.
+    """
+    test = group_pairs(find_pairs(asked, sides_of(folder, asked)))
+    scores = score_translations(
+        _translations(folder, asked, test),
+        test.by_reference(),
+        tokenize=_tokenize(folder, asked),
+    )
+    counts = {"sources": len(test.sources), "references": sum(map(len, test.references))}
+    figures: Figures = {name: score.value for name, score in scores.items()}
+    figures |= {name: float(count) for name, count in counts.items()}
+    return figures | {f"{name} signature": score.signature for name, score in scores.items()}
+
+
+def compare_on_pairs(
+    first: ModelFolder, second: ModelFolder, asked: Asked
+) -> dict[str, Comparison]:
+    """BLEU, chrF2 and TER of two translators of the same sources, by paired bootstrap.
+
+    Raises:
+        DataError: the pairs cannot be read, or there are none.
+        UsageError: the two translate between other languages, or an option that does not apply.
+    """
+    languages = [folder.config.get("languages") for folder in (first, second)]
+    if None not in languages and languages[0] != languages[1]:
+        pairs = " and ".join("-".join(pair) for pair in languages if pair)
+        raise UsageError(f"the two models translate {pairs}: there is nothing to compare")
+    test = group_pairs(find_pairs(asked, sides_of(first, asked)))
+    before, after = (_translations(folder, asked, test) for folder in (first, second))
+    return compare_translations(
+        before, after, test.by_reference(), tokenize=_tokenize(first, asked)
+    )
+
+
+def _translations(folder: ModelFolder, asked: Asked, test: TestSet) -> list[str]:
+    from textrnn.models import Translator
+
+    translator = Translator.open(
+        folder, engine=asked.engine, device=asked.device, threads=asked.threads
+    )
+    return [result.text for result in translator.translate(list(test.sources))]
+
+
+def _tokenize(folder: ModelFolder, asked: Asked) -> str:
+    """How BLEU cuts words: by characters where the target's language has no spaces."""
+    if asked.tokenize is not None:
+        return asked.tokenize
+    target = sides_of(folder, asked)[1].split("-")[0].split("_")[0].lower()
+    return "char" if target in BY_CHARACTER else "13a"
+
+
+def sides_of(folder: ModelFolder, asked: Asked) -> tuple[str, str]:
+    """The endings or columns of source and target: those asked for, or the model's languages."""
+    own = folder.config.get("languages", ("source", "target"))
+    return asked.source or own[0], asked.target or own[1]
+
+
+def find_pairs(asked: Asked, sides: tuple[str, str]) -> list[PairSource]:
+    """The pairs that ``--data``, ``--split`` and ``--references`` name; a set a references file.
+
+    Args:
+        asked: what was given.
+        sides: endings or columns of source and target.
+
+    Raises:
+        UsageError: a split of a single file, or references beside pairs.
+        DataError: there is nothing of that name.
+    """
+    path = Path(asked.data).expanduser()
+    if asked.references:
+        if asked.split is not None:
+            raise UsageError(f"--split {asked.split}: --references goes with a file of sources")
+        for file in (path, *asked.references):
+            if not file.is_file() or is_table(file):
+                raise DataError(f"{file} is no text file: --references wants one a side")
+        return [PairSource((AlignedFiles(path, file),)) for file in asked.references]
+    if path.is_file() and asked.split is not None:
+        raise UsageError(f"--split {asked.split}: {path} is a single file, which has no splits")
+    beside = any(
+        path.with_name(f"{path.name}.{sides[0]}{packed}").is_file() for packed in ("", ".gz")
+    )
+    if beside or (path.exists() and asked.split is None):
+        settings = PairDataSettings(test=str(path))
+    else:
+        local_or_hub(path if path.exists() else asked.data)
+        settings = PairDataSettings(path=str(asked.data), test=asked.split or "test")
+    found = open_pairs(settings, "test", sides)
+    return [found] if found is not None else []
+
+
+def group_pairs(sets: Sequence[PairSource]) -> TestSet:
+    """Pairs by source, in the order in which the sources first come; a reference stands once.
+
+    Raises:
+        DataError: they cannot be read, or none has two sides.
+    """
+    grouped: dict[str, dict[str, None]] = {}
+    left_out = 0
+    for pairs in sets:
+        for source, target in pairs.pairs():
+            folded = fold_spaces(source), fold_spaces(target)
+            if all(folded):
+                grouped.setdefault(folded[0], {})[folded[1]] = None
+            else:
+                left_out += 1
+    if not grouped:
+        name = ", ".join(pairs.name for pairs in sets)
+        raise DataError(f"{name} has no pair with two sides: there is nothing to score on")
+    return TestSet(tuple(grouped), tuple(tuple(texts) for texts in grouped.values()), left_out)

@@ -1,0 +1,267 @@
+"""A language model's run: one text a split, and what a network makes of the tokens in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import torch
+from torch import nn
+
+from textrnn.config import DataSettings, LanguageModelRecipe, Recipe, read_yaml
+from textrnn.data import Corpus, TextSource, open_source, prepare_corpus
+from textrnn.data.sources import end_lines
+from textrnn.errors import DataError, TextRNNError, UsageError
+from textrnn.metrics import Comparison
+from textrnn.model_folder import ModelFolder, find_model, open_model_folder
+from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_sizes_of
+from textrnn.recipe.text_scores import compare_on_text, find_text, score_text, trained_documents
+from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
+from textrnn.tasks import network_from_folder
+from textrnn.tasks.language_modeling import LanguageModeling, evaluate_corpus
+from textrnn.tokenizers import Tokenizer
+
+__all__ = ["LanguageModelAssembly"]  # the family's entry
+
+PARTS = ("encoder", "head")
+HELD_OUT = 0.1
+
+
+@dataclass(frozen=True)
+class LanguageModelAssembly(Assembly):
+    """A language model's recipe, built.
+
+    Args:
+        recipe: the recipe, sizes filled in from the model it starts from.
+        task: with the network.
+        tokenizer: what encodes the text.
+        train: the first epoch's corpus.
+        valid: the validation corpus, if any.
+        test: the test corpus, if any.
+    """
+
+    settings: ClassVar[type[Recipe]] = LanguageModelRecipe
+    finetuning: ClassVar[str] = "lm_finetune"
+    limits: ClassVar[str] = "It says what is likely, not what is true."
+
+    recipe: LanguageModelRecipe
+    task: LanguageModeling
+    tokenizer: Tokenizer
+    train: Corpus
+    valid: Corpus | None
+    test: Corpus | None
+
+    @classmethod
+    def make(cls, recipe: LanguageModelRecipe, cache: Path, place: tuple[int, int]) -> Self:
+        """Read, encode and build; see :meth:`Assembly.make`."""
+        base = None
+        if recipe.init_from:
+            base = open_model_folder(find_model(recipe.init_from), task=recipe.task)
+        train = cast(TextSource, open_source(recipe.data, "train"))
+        others = [open_source(recipe.data, split) for split in ("valid", "test")]
+        tokenizer = _tokenizer(recipe, base, train, cache)
+
+        def encode(source: TextSource, sampling: tuple[float, int] | None = None) -> Corpus:
+            return prepare_corpus(
+                source, tokenizer, cache, documents=recipe.data.documents, sampling=sampling
+            )
+
+        def epoch_corpus(epoch: int) -> Corpus:
+            alpha, seed = recipe.training.subword_sampling, recipe.training.seed
+            return encode(train, None if alpha is None else (alpha, seed * 100_003 + epoch))
+
+        valid, test = (None if source is None else encode(source) for source in others)
+        if base is not None:
+            recipe = with_sizes_of(recipe, base, PARTS)
+        torch.manual_seed(recipe.training.seed)
+        network: Any = _network(recipe, base, tokenizer)
+        return cls(
+            recipe=recipe,
+            task=LanguageModeling(network, recipe.training, epoch_corpus, valid, place),
+            tokenizer=tokenizer,
+            train=epoch_corpus(0),
+            valid=valid,
+            test=test,
+        )
+
+    @property
+    def train_tokens(self) -> int:
+        """In the first epoch's corpus."""
+        return self.train.tokens
+
+    def config(self) -> dict[str, Any]:
+        """Where documents were cut."""
+        return {"documents": self.recipe.data.documents}
+
+    def network_scores(self) -> dict[str, Figures]:
+        """Perplexities and bits per byte, the state carried over the whole text."""
+        rows = self.recipe.training.evaluate_batch_size
+        return {
+            split: dict(evaluate_corpus(self.task.network, corpus, rows))
+            for split, corpus in self._corpora()
+            if split != "train"
+        }
+
+    def reached(self, scores: Mapping[str, Figures]) -> str:
+        """Bits per byte and perplexity."""
+        return "; ".join(
+            f"{split}: {figures['bits_per_byte']:.4f} bits per byte, "
+            f"perplexity {figures['perplexity']:.2f} per token"
+            for split, figures in scores.items()
+        )
+
+    def described(self) -> str:
+        """Layers, widths, vocabulary."""
+        encoder = self.recipe.encoder
+        return (
+            f"{encoder.layers} x {encoder.cell} of {encoder.hidden_size}, embedding "
+            f"{encoder.embedding_size}, {self.tokenizer.kind} tokenizer with "
+            f"{self.tokenizer.vocab_size:,} ids"
+        )
+
+    def data_table(self) -> str:
+        """A row a text."""
+        rows = [
+            (
+                split,
+                corpus.name,
+                *(f"{count:,}" for count in (corpus.bytes, corpus.words, corpus.tokens)),
+                corpus.unknown,
+            )
+            for split, corpus in self._corpora()
+        ]
+        return table(("text", "files", "bytes", "words", "tokens", "unknown"), rows)
+
+    def scored(self, scores: Mapping[str, Figures]) -> str:
+        """How the text was read, and a row a text."""
+        if not scores:
+            return "No held-out text was given."
+        making = (
+            "In float32, state carried over the whole text, which is read as "
+            f"{self.recipe.training.evaluate_batch_size} streams side by side; each token but the "
+            "first is predicted once, the marks between documents among them."
+        )
+        rows = [
+            (
+                split,
+                f"{figures['bits_per_byte']:.4f}",
+                f"{figures['perplexity']:.2f}",
+                f"{figures['word_perplexity']:.1f}",
+                f"{figures['loss']:.4f}",
+            )
+            for split, figures in scores.items()
+        ]
+        header = (
+            "text",
+            "bits per byte",
+            "perplexity per token",
+            "perplexity per word",
+            "nats per token",
+        )
+        return f"{making}\n\n{table(header, rows)}"
+
+    def _corpora(self) -> list[tuple[str, Corpus]]:
+        named = (("train", self.train), ("valid", self.valid), ("test", self.test))
+        return [(split, corpus) for split, corpus in named if corpus is not None]
+
+    @classmethod
+    def evaluate(cls, folder: ModelFolder, asked: Asked) -> Figures:
+        """Perplexities and bits per byte; see :func:`~textrnn.recipe.text_scores.score_text`."""
+        _refuse_pairs(asked)
+        return dict(score_text(folder, asked))
+
+    @classmethod
+    def compare(
+        cls, first: ModelFolder, second: ModelFolder, asked: Asked
+    ) -> dict[str, Comparison]:
+        """Bits per byte, line by line."""
+        _refuse_pairs(asked)
+        return {"bits_per_byte": compare_on_text(first, second, asked)}
+
+    @classmethod
+    def hold_out(cls, folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
+        """The text in two files: its first nine tenths by lines, and its last tenth."""
+        _refuse_pairs(asked)
+        train, valid = _hold_out(find_text(asked), place)
+        settings = {
+            "data.path": None,
+            "data.train": str(train),
+            "data.valid": str(valid),
+            "data.documents": trained_documents(folder),  # else the scores are of different tokens
+        }
+        return HeldOut(settings, Asked(valid))
+
+    @classmethod
+    def old_validation(cls, folder: ModelFolder) -> Asked | None:
+        """The validation text of the model's own recipe, where it lies on this machine."""
+        recipe = folder.path / "training" / "recipe.yaml"
+        if not recipe.exists():
+            return None
+        try:
+            source = open_source(DataSettings(**read_yaml(recipe)["data"]), "valid")
+        except (TextRNNError, KeyError, ValueError):
+            return None
+        paths: tuple[Path, ...] = getattr(source, "paths", ())
+        return Asked(paths[0]) if len(paths) == 1 else None
+
+
+def _refuse_pairs(asked: Asked) -> None:
+    asked.refuse(
+        "language model",
+        references=asked.references,
+        source=asked.source,
+        target=asked.target,
+        tokenize=asked.tokenize,
+    )
+
+
+def _tokenizer(
+    recipe: LanguageModelRecipe, base: ModelFolder | None, train: TextSource, cache: Path
+) -> Tokenizer:
+    """The one that is named, the starting model's, or one trained on the training text."""
+    if recipe.tokenizer is None:
+        assert base is not None  # the recipe's check
+        return base.tokenizer()
+    lines = (line for document in train.documents("file") for line in document)
+    return make_tokenizer(recipe.tokenizer, lines, cache / "tokenizer")
+
+
+def _network(
+    recipe: LanguageModelRecipe, base: ModelFolder | None, tokenizer: Tokenizer
+) -> nn.Module:
+    parts = {part: getattr(recipe, part).model_dump() for part in PARTS}
+    network = LanguageModeling.build_network(parts, tokenizer.vocab_size)
+    if base is None:
+        return network
+    tensors = dict(network_from_folder(base).state_dict())
+    if recipe.tokenizer is not None:
+        if recipe.head.cutoffs:
+            raise UsageError(
+                f"{recipe.init_from} has an adaptive softmax, which is made for its own "
+                "vocabulary: leave out the tokenizer"
+            )
+        tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer)
+    network.load_state_dict(tensors)
+    return network
+
+
+def _hold_out(source: TextSource, folder: Path) -> tuple[Path, Path]:
+    lines = [
+        line
+        for document in source.documents("file")
+        for line in end_lines(document)  # a table's rows have no line ends of their own
+    ]
+    held = max(1, round(len(lines) * HELD_OUT))
+    if len(lines) < 2:
+        raise DataError(
+            f"{source.name} has fewer than 2 lines: a tenth of them is held out, so give more"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / "train.txt", folder / "valid.txt"
+    for path, part in zip(paths, (lines[:-held], lines[-held:]), strict=True):
+        text = "".join(part)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8", newline="")
+    return paths
