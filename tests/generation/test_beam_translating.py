@@ -292,6 +292,9 @@ def test_the_guard_ends_what_would_be_said_for_ever() -> None:
     assert best.finish_reason == "length"
     ((best,),) = translate(engine, [[7]], BeamPlan(1, 100, guard=RepetitionGuard(span=6)))
     assert best.ids == (40, 41) * 4 + (EOS,)
+    plan = BeamPlan(1, 20, guard=RepetitionGuard(span=6))
+    (free,), (bound,) = translate(engine, [[7], [7]], plan, [Wish(guarded=False), Wish()])
+    assert (len(free.ids), len(bound.ids)) == (20, 9)
 
 
 @given(st.lists(st.integers(4, 6), min_size=1, max_size=40), st.integers(1, 4), st.integers(1, 8))

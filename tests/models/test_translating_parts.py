@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textrnn.errors import DataError, UnknownNameError, UsageError
-from textrnn.generation import GenerationOptions, GenerationSettings
+from textrnn.generation import GenerationOptions, GenerationSettings, is_unspaced
 from textrnn.models import Glossary, TranslationOptions, TranslationSettings
 from textrnn.models.translating.segments import Segment, clean, join, split_text
 from textrnn.models.translating.verbatim import is_verbatim, missing_terms
@@ -72,6 +72,8 @@ def test_nothing_is_lost_by_cutting_and_joining(text: str, longest: int) -> None
     assert all(len(s.text) <= longest and s.text == clean(s.text) for s in segments)
     joined = join([s.text for s in segments], segments)
     assert "".join(joined.split()) == "".join(clean(text).split())
+    if not is_unspaced(text):
+        assert joined.split() == clean(text).split()
     lines = len(split_text(text, 10**6, characters))
     assert sum(1 for s in segments if s.after.strip(" ")) == lines - 1
 

@@ -71,12 +71,14 @@ class Wish:
         prefix: the ids that come first.
         terms: what its text must contain.
         source_length: how many source positions the coverage penalty counts, from the first on.
+        guarded: the plan's guard applies.
     """
 
     limit: int | None = None
     prefix: tuple[int, ...] = ()
     terms: Terms | None = None
     source_length: int | None = None
+    guarded: bool = True
 
 
 @dataclass(frozen=True)

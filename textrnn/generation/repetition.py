@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,18 @@ class RepetitionGuard:
         if not rows:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         return np.concatenate(rows), np.concatenate(tokens)
+
+    def is_broken_by(self, ids: Sequence[int]) -> bool:
+        """Whether a text itself says something more than that often on end.
+
+        >>> RepetitionGuard().is_broken_by([7] * 10), RepetitionGuard().is_broken_by([7] * 11)
+        (False, True)
+        """
+        if len(ids) - len(set(ids)) < self.span - self.span // self.times:
+            return False  # which costs less to see
+        row = np.array([ids], np.int64)
+        ends = range(self.span, len(ids))
+        return any(ids[end] in self.bans(row[:, :end])[1] for end in ends)
 
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """Logits (B, V), those tokens banned."""

@@ -72,6 +72,7 @@ class Search:
                 for wish, granted in zip(wishes, self._grid.granted, strict=True)
             ]
         )
+        self._guarded = np.array([wish.guarded for wish in wishes])
         self._sentences = np.arange(count)
         self._totals = np.zeros(count)
         self._places = np.full(count, plan.beam_size)
@@ -164,6 +165,8 @@ class Search:
             allowed = allow(self._plan.rules, window, logits, count, unknown=self._plan.unknown)
         if self._plan.guard is not None:
             rows, tokens = self._plan.guard.bans(window)
+            guarded = self._guarded[self._sentences[rows]]
+            rows, tokens = rows[guarded], tokens[guarded]
             if len(rows):
                 allowed = allowed.copy() if allowed is logits else allowed
                 allowed[rows, tokens] = -np.inf

@@ -82,7 +82,9 @@ def search(coder: Coder, jobs: Sequence[Job], settings: TranslationSettings) -> 
     for job in jobs:
         prefix = tuple(coder.target.encode(job.request.prefix))
         terms = Terms(job.terms, coder.speller) if job.terms else None
-        wishes.append(Wish(len(prefix) + _limit(job, settings), prefix, terms, len(job.ids) - 1))
+        limit = len(prefix) + _limit(job, settings)
+        guarded = not _GUARD.is_broken_by(job.ids)
+        wishes.append(Wish(limit, prefix, terms, len(job.ids) - 1, guarded))
     looks = beta or settings.alignments or coder.says_unknown
     logits, state = coder.engine.start(*pad_right([job.ids for job in jobs]))
     found = beam_search(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from textrnn.generation import is_unspaced
@@ -101,23 +101,22 @@ def _split_line(line: str, after: str, longest: int, length: Callable[[str], int
 
 def _shorten(text: str, longest: int, length: Callable[[str], int]) -> Iterator[Segment]:
     """A sentence in parts that are short enough, as long as they may be."""
-    size = length(text)
-    if size <= longest:
-        yield _segment(text)
+    size, bare = length(text), _segment(text)
+    if size <= longest or len(bare.text) < 2:
+        yield bare
         return
     for mark in (_CLAUSE_END, _SPACE):
-        parts = _cut(text, [end.end() for end in mark.finditer(text)])
+        parts = _packed(_cut(text, [end.end() for end in mark.finditer(text)]), longest, length)
         if len(parts) > 1:
-            for part in _packed(parts, longest, length):
+            for part in parts:
                 yield from _shorten(part, longest, length)
             return
-    step = max(1, min(len(text) - 1, len(text) * longest // (size + 1)))
-    if len(text) == 1:
-        yield Segment(text, "", inside=True)
-        return
-    for begin in range(0, len(text), step):
-        for segment in _shorten(text[begin : begin + step], longest, length):
-            yield Segment(segment.text, segment.after, inside=not segment.after)
+    step = max(1, min(len(bare.text) - 1, len(bare.text) * longest // (size + 1)))
+    starts = range(0, len(bare.text), step)
+    letters = [_shorten(bare.text[start : start + step], longest, length) for start in starts]
+    *others, last = (one for some in letters for one in some)
+    yield from (replace(one, inside=True) for one in others)
+    yield replace(last, after=bare.after)
 
 
 def _segment(text: str) -> Segment:
@@ -125,16 +124,17 @@ def _segment(text: str) -> Segment:
     return Segment(bare, text[len(bare) :])
 
 
-def _packed(parts: list[str], longest: int, length: Callable[[str], int]) -> Iterator[str]:
+def _packed(parts: list[str], longest: int, length: Callable[[str], int]) -> list[str]:
     """Neighbouring parts together, as many as are short enough."""
-    held, size = parts[0], length(parts[0])
-    for part in parts[1:]:
-        more = length(part)
-        if size + more > longest:
-            yield held
-            held, size = "", 0
-        held, size = held + part, size + more
-    yield held
+    packed, room = [""], longest
+    for part in parts:
+        size = length(part)
+        if size > room and packed[-1]:
+            packed.append("")
+            room = longest
+        packed[-1] += part
+        room -= size
+    return packed
 
 
 def _cut(text: str, ends: Sequence[int]) -> list[str]:
