@@ -36,7 +36,7 @@ __all__ = ["app", "score_line", "score_record", "score_texts", "token_lines"]
 
 app = new_app()
 
-AT_ONCE = 64  # texts read before their scores are written
+AT_ONCE = 256  # texts read before their scores are written: enough to find some of one length
 
 
 @app.command(

@@ -3,6 +3,7 @@
     tracing       a function of the network, for example its step -> an ONNX model
     quantizing    its matrices -> 8 bits
     unrolling     a step -> a model that reads many tokens at once
+    batching      the 8-bit products of a model that takes many rows at once
     parity        the models beside the network, before anyone keeps them
     graphs        all of it: the models as files that share one file of weights
 

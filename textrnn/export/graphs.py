@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from textrnn.errors import EngineError, UnknownNameError
+from textrnn.export.batching import take_many_rows
 from textrnn.export.parity import Parity, measure_parity
 from textrnn.export.quantizing import quantize_weights
 from textrnn.export.tracing import trace
@@ -99,7 +100,8 @@ def _models(graphs: Mapping[str, Graph], precision: str) -> dict[str, onnx.Model
             then = None if reading.then is None else model_of(reading.then)
             given = graph.function.inputs
             model = unroll(reading, model_of(reading.step), then, given)
-        models[name] = _cut(model, name, graph.outputs)
+        model = _cut(model, name, graph.outputs)
+        models[name] = take_many_rows(model) if graph.many_rows else model
     return models
 
 

@@ -17,7 +17,7 @@ from onnx import helper, numpy_helper
 __all__ = ["MICROSOFT", "quantize_blocks", "quantize_weights"]
 
 MICROSOFT = "com.microsoft"
-BLOCK = 128
+BLOCK = 256  # the widest that MatMulNBits rounds activations by
 LEAST = 16  # the narrowest block; narrower matrices stay as they are
 ZERO = 128
 ROUNDED_ACTIVATIONS = 4  # MatMulNBits' accuracy level at which products are of 8-bit numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Unpack, cast, overload
 
@@ -21,10 +21,10 @@ from textrnn.tokenizers import UNK, Tokenizer
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
 
-__all__ = ["LanguageModel"]
+__all__ = ["LanguageModel", "in_batches"]
 
 _PARTS = (r"\s?\S+", r"\s?\w+|\s?[^\w\s]", ".")  # words, words without marks, characters
-_ROWS = 64  # texts generated at once
+_ROWS = 64  # texts generated or scored at once
 _SCORED_AT_ONCE = 32_768  # tokens, padding included
 
 
@@ -170,7 +170,7 @@ class LanguageModel:
         texts = [text] if isinstance(text, str) else list(text)
         rows = [begin(self, one) for one in texts]
         scores: dict[int, Score] = {}
-        for batch in _batches([len(row) for row in rows]):
+        for batch in in_batches(map(len, rows)):
             log_probs, _ = self.engine.score(*pad_right([rows[place] for place in batch]))
             bits = (log_probs.astype(np.float64) / -math.log(2)).tolist()
             for place, surprisals in zip(batch, bits, strict=True):
@@ -186,6 +186,8 @@ class LanguageModel:
         The model reads UNK in their place. They are words where the tokenizer takes words whole,
         else characters.
         """
+        if UNK not in self.tokenizer.encode(text):
+            return []
         return list(dict.fromkeys(_unknown(self.tokenizer, text, _PARTS)))
 
     def resolve_settings(
@@ -215,15 +217,16 @@ def _unknown(tokenizer: Tokenizer, text: str, parts: Sequence[str]) -> Iterator[
                 yield from _unknown(tokenizer, part, parts[1:])
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of texts of about the same length, as many together as the tokens allow.
+def in_batches(lengths: Iterable[int]) -> Iterator[list[int]]:
+    """Places of texts of about the same length, as many together as there are rows and tokens for.
 
-    >>> list(_batches([3, 40_000, 2]))
+    >>> list(in_batches([3, 40_000, 2]))
     [[2, 0], [1]]
     """
-    batch: list[int] = []
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and lengths[place] * (len(batch) + 1) > _SCORED_AT_ONCE:
+    known, batch = list(lengths), list[int]()
+    for place in sorted(range(len(known)), key=known.__getitem__):
+        size = len(batch) + 1
+        if batch and (size > _ROWS or known[place] * size > _SCORED_AT_ONCE):
             yield batch
             batch = []
         batch.append(place)

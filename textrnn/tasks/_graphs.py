@@ -90,11 +90,14 @@ class Graph:
         function: what it says; where there is no ``reading``, it is traced.
         outputs: those of the function's that the graph has; None: all.
         reading: how the function is built, where it reads many tokens.
+        many_rows: it mostly runs on several rows at once. Its 8-bit products are then of the kind
+            that is quicker from a handful of rows on, and slower for a single one.
     """
 
     function: Function
     outputs: tuple[str, ...] | None = None
     reading: Reading | None = None
+    many_rows: bool = False
 
 
 def reversed_in_time(values: Tensor) -> Tensor:

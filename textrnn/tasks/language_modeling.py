@@ -122,12 +122,11 @@ class _Read(_Graph):
 
 
 class _Head(_Graph):
-    """Hidden states to logits and the log-probabilities of targets."""
+    """Hidden states to the log-probabilities of targets."""
 
     def forward(self, hidden: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
-        logits = self.network.logits(hidden)
-        log_probs = torch.log_softmax(logits, 1)
-        return logits, log_probs.gather(1, targets.unsqueeze(1)).squeeze(1)
+        log_probs = torch.log_softmax(self.network.logits(hidden), 1)
+        return (log_probs.gather(1, targets.unsqueeze(1)).squeeze(1),)
 
 
 class LanguageModeling(Task):
@@ -197,11 +196,11 @@ class LanguageModeling(Task):
             "hidden": Argument(hidden, ("batch", None)),
             "targets": Argument(ids.flatten(), ("batch",)),
         }
-        head = Function(_Head(network), inputs, ("logits", "log_probs"))
+        head = Function(_Head(network), inputs, ("log_probs",))
         return {
             "step": Graph(whole, ("logits", *after)),
             "read": Graph(read, reading=Reading(whole, initial, ("hidden",))),
-            "head": Graph(head),
+            "head": Graph(head, many_rows=True),
         }
 
     def _streams(self, epoch: int) -> TokenStreams:
