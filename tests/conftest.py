@@ -65,6 +65,56 @@ def toy_model(toy_run: Path) -> Path:
     return toy_run / "model"
 
 
+PAIRS_RECIPE = """\
+# A translator of a toy language, for tests: words change and their order is turned round.
+task: translation
+tokenizer: {{kind: sentencepiece, vocab_size: 32, byte_fallback: false, spaces: folded}}
+data: {{path: {folder}, train: train, valid: valid, test: test, source: en, target: de}}
+encoder: {{cell: gru, embedding_size: 32, hidden_size: 32, bidirectional: true}}
+decoder: {{cell: gru, hidden_size: 48, attention: {{kind: general}}}}
+training:
+  steps: 250
+  batch_tokens: 160
+  optimizer: {{learning_rate: 1e-2}}
+  evaluate_every: 125
+"""
+TOY_WORDS = {"the": "der", "cat": "Kater", "dog": "Hund", "sat": "sass", "ran": "lief"}
+
+
+def toy_pairs(count: int, seed: int) -> list[tuple[str, str]]:
+    """Sentence pairs such as ("the cat ran", "lief Kater der")."""
+    random_ = random.Random(seed)
+    sources = [random_.choices(list(TOY_WORDS), k=random_.randint(1, 5)) for _ in range(count)]
+    return [
+        (" ".join(words), " ".join(TOY_WORDS[word] for word in reversed(words)))
+        for words in sources
+    ]
+
+
+def write_pairs(folder: Path, name: str, pairs: list[tuple[str, str]]) -> None:
+    """Two files aligned by line, NAME.en and NAME.de."""
+    for side, texts in zip(("en", "de"), zip(*pairs, strict=True), strict=True):
+        (folder / f"{name}.{side}").write_text("".join(f"{text}\n" for text in texts))
+
+
+@pytest.fixture(scope="session")
+def pairs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train, valid and test in .en and .de, and recipe.yaml."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for seed, (name, count) in enumerate({"train": 600, "valid": 30, "test": 40}.items()):
+        write_pairs(folder, name, toy_pairs(count, seed))
+    (folder / "recipe.yaml").write_text(PAIRS_RECIPE.format(folder=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_translator(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A translator that has learnt the toy language; not to be changed."""
+    from textrnn.recipe import train
+
+    return train(pairs_folder / "recipe.yaml", output=tmp_path_factory.mktemp("runs") / "pairs")
+
+
 @pytest.fixture
 def translator(toy_model: Path, tmp_path: Path) -> Path:
     """A folder that says it is a model for another task."""

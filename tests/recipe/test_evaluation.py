@@ -64,7 +64,11 @@ def test_what_cannot_be_scored_is_refused(
         evaluate(toy_model, data=valid, split="test")
     with pytest.raises(DataError, match=r"nowhere"):
         evaluate(toy_model, data=tmp_path / "nowhere")
-    with pytest.raises(ModelFolderError, match="translation"):
+    with pytest.raises(DataError, match="is one text, and pairs need two"):
+        evaluate(translator, data=valid)
+    config = translator / "config.json"
+    config.write_text(config.read_text().replace('"translation"', '"weather"'))
+    with pytest.raises(ModelFolderError, match="for 'weather', which this textrnn cannot train or"):
         evaluate(translator, data=valid)
     (tmp_path / "empty.txt").write_text("")
     with pytest.raises(DataError, match=r"empty\.txt is empty: a corpus needs text"):

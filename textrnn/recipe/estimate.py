@@ -91,6 +91,7 @@ def dry_run(
         assert started is not None  # the loop's first event
         last = steps[-1]
         step_seconds = (last.tokens - steps[-2].tokens) / last.tokens_per_second
+        tokens = assembly.train_tokens
     limits = []
     if training.epochs is not None:
         limits.append(
@@ -102,7 +103,7 @@ def dry_run(
         limits.append(int(training.minutes * 60.0 / step_seconds) + 1)
     return DryRun(
         parameters=started.parameters,
-        train_tokens=assembly.train_tokens,
+        train_tokens=tokens,
         vocab_size=assembly.tokenizer.vocab_size,
         steps=min(limits),
         step_seconds=step_seconds,

@@ -12,6 +12,7 @@ from textrnn.data.sources import is_table
 from textrnn.errors import DataError, UsageError
 from textrnn.metrics import Comparison, compare_translations, score_translations
 from textrnn.model_folder import ModelFolder
+from textrnn.models import Translator
 from textrnn.recipe.tasks._base import Asked, Figures
 from textrnn.recipe.text_scores import local_or_hub
 from textrnn.tokenizers import fold_spaces
@@ -57,14 +58,13 @@ def score_pairs(folder: ModelFolder, asked: Asked) -> Figures:
         UsageError: an option that does not apply.
     """
     test = group_pairs(find_pairs(asked, sides_of(folder, asked)))
+    translator = _open(folder, asked)
     scores = score_translations(
-        _translations(folder, asked, test),
-        test.by_reference(),
-        tokenize=_tokenize(folder, asked),
+        _translations(translator, test), test.by_reference(), tokenize=_tokenize(folder, asked)
     )
-    counts = {"sources": len(test.sources), "references": sum(map(len, test.references))}
     figures: Figures = {name: score.value for name, score in scores.items()}
-    figures |= {name: float(count) for name, count in counts.items()}
+    figures["perplexity"] = _perplexity(translator, test)
+    figures |= {"sources": len(test.sources), "references": sum(map(len, test.references))}
     return figures | {f"{name} signature": score.signature for name, score in scores.items()}
 
 
@@ -82,18 +82,29 @@ def compare_on_pairs(
         pairs = " and ".join("-".join(pair) for pair in languages if pair)
         raise UsageError(f"the two models translate {pairs}: there is nothing to compare")
     test = group_pairs(find_pairs(asked, sides_of(first, asked)))
-    before, after = (_translations(folder, asked, test) for folder in (first, second))
+    before, after = (_translations(_open(folder, asked), test) for folder in (first, second))
     return compare_translations(
         before, after, test.by_reference(), tokenize=_tokenize(first, asked)
     )
 
 
-def _translations(folder: ModelFolder, asked: Asked, test: TestSet) -> list[str]:
-    from textrnn.models import Translator
+def _open(folder: ModelFolder, asked: Asked) -> Translator:
+    return Translator.open(folder, engine=asked.engine, device=asked.device, threads=asked.threads)
 
-    translator = Translator.open(
-        folder, engine=asked.engine, device=asked.device, threads=asked.threads
-    )
+
+def _perplexity(translator: Translator, test: TestSet) -> float:
+    """Of the references, a token of them and their ends."""
+    pairs = [
+        (source, reference)
+        for source, references in zip(test.sources, test.references, strict=True)
+        for reference in references
+    ]
+    scored = translator.score([source for source, _ in pairs], [target for _, target in pairs])
+    bits = sum(score.bits for score in scored)
+    return float(2.0 ** (bits / sum(len(score.tokens) for score in scored)))
+
+
+def _translations(translator: Translator, test: TestSet) -> list[str]:
     return [result.text for result in translator.translate(list(test.sources))]
 
 

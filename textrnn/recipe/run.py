@@ -159,7 +159,7 @@ class _Ending:
         write_model_folder(model, self._contents(scores, tensors, graphs))
         if further := self.assembly.folder_scores(model):
             scores = {
-                split: {**scores.get(split, {}), **further.get(split, {})}
+                split: {**further.get(split, {}), **scores.get(split, {})}
                 for split in {**scores, **further}
             }
             write_model_folder(model, self._contents(scores, tensors, graphs))

@@ -94,7 +94,8 @@ class Assembly(ABC):
     recipe: Recipe
     task: Task
     tokenizer: Tokenizer
-    source_tokenizer: Tokenizer | None = None
+    source_tokenizer: Tokenizer | None
+    """Where source and target have one each."""
 
     @classmethod
     @abstractmethod

@@ -40,6 +40,7 @@ class LanguageModelAssembly(Assembly):
         train: the first epoch's corpus.
         valid: the validation corpus, if any.
         test: the test corpus, if any.
+        source_tokenizer: there is only one text.
     """
 
     settings: ClassVar[type[Recipe]] = LanguageModelRecipe
@@ -52,6 +53,7 @@ class LanguageModelAssembly(Assembly):
     train: Corpus
     valid: Corpus | None
     test: Corpus | None
+    source_tokenizer: None = None
 
     @classmethod
     def make(cls, recipe: LanguageModelRecipe, cache: Path, place: tuple[int, int]) -> Self:

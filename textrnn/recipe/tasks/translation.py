@@ -122,6 +122,12 @@ class TranslationAssembly(Assembly):
         scores = self.task.evaluate()
         return {} if scores is None else {"valid": dict(scores)}
 
+    def folder_scores(self, folder: Path) -> dict[str, Figures]:
+        """BLEU, chrF2 and TER of the folder's translations of the last held-out split."""
+        split = "test" if self.recipe.data.test is not None else "valid"
+        asked = asked_for(self.recipe.data, split)
+        return {} if asked is None else {split: score_pairs(open_model_folder(folder), asked)}
+
     def reached(self, scores: Mapping[str, Figures]) -> str:
         """BLEU and chrF2, or the perplexity where nothing was translated."""
         parts = []
@@ -184,7 +190,8 @@ class TranslationAssembly(Assembly):
         ]
         return "\n\n".join(
             [
-                "Loss is in nats a target token, in float32; BLEU, chrF2 and TER are sacrebleu's, "
+                "Loss is in nats a target token, in float32, and bleu that of the network's greedy "
+                "translations; BLEU, chrF2 and TER are sacrebleu's, "
                 "of the folder's own translations, on text as people write it.",
                 table(("pairs", *shown), rows),
                 *making,
