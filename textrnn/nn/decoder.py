@@ -6,14 +6,15 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from textrnn.config import DecoderSettings
 from textrnn.nn.attention import make_attention
-from textrnn.nn.cells import FAMILY, Cell, CellState, GatedCell
+from textrnn.nn.cells import FAMILY, Cell, CellState
 from textrnn.nn.dropout import LockedDropout
 from textrnn.nn.embedding import Embedding
+from textrnn.nn.feeding import LoopLayer
 from textrnn.nn.memory import Memory, SharedMemory
+from textrnn.nn.over_time import SharedOperand, exact_type
 
 __all__ = ["Decoder", "DecoderState", "Memory"]
 
@@ -149,33 +150,27 @@ class Decoder(nn.Module):
         self, vectors: Tensor, state: DecoderState, memory: Memory
     ) -> tuple[Tensor, Tensor, DecoderState]:
         """:meth:`forward` with input feeding: a loop in which only what must be is done."""
-        cells, size = self.cells(), self.embedding_size
-        dropped = [cell.draw_weight() for cell in cells]
-        first, by_time = cells[0], vectors.transpose(0, 1)
-        feed_weight: Tensor | None = None
-        if isinstance(first, GatedCell):  # the words' part of its projection, all at once
-            by_time = F.linear(by_time, first.weight_input[:, :size], first.bias_input)
-            feed_weight = first.weight_input[:, size:]
+        exact = exact_type(vectors)
+        loop = [
+            LoopLayer(cell, None if index else vectors) for index, cell in enumerate(self.cells())
+        ]
+        read = self.attention.reader(memory.keys, memory.memory, memory.mask())
+        combine = SharedOperand(self.combine.weight.t(), self.combine.bias)
         layer_mask = self.layer_dropout.mask(vectors, self.settings.hidden_size)
         output_mask = self.output_dropout.mask(vectors, self.output_size)
-        source_mask = memory.mask()
-        layers, fed = list(state[:-1]), state[-1][0]
+        layers = [tuple(part.to(exact) for part in layer) for layer in state[:-1]]
+        fed = state[-1][0].to(exact)
         vectors_out: list[Tensor] = []
         weights_out: list[Tensor] = []
-        for column in by_time.unbind(0):
+        for time in range(vectors.shape[1]):
             values = fed
-            for index, cell in enumerate(cells):
-                if index == 0 and feed_weight is not None:
-                    projected = column + F.linear(fed, feed_weight)
-                elif index == 0:
-                    projected = cell.project(torch.cat([column, fed], 1))
-                else:
-                    values = values if layer_mask is None else values * layer_mask
-                    projected = cell.project(values)
-                output, layers[index] = cell.advance(projected, layers[index], dropped[index])
+            for index, layer in enumerate(loop):
+                if index and layer_mask is not None:
+                    values = values * layer_mask
+                output, layers[index] = layer(values, layers[index], time)
                 values = self._join(index, output, values)
-            context, weights = self.attention(values, memory.keys, memory.memory, source_mask)
-            fed = torch.tanh(self.combine(torch.cat([context, values], 1)))
+            context, weights = read(values)
+            fed = torch.tanh(combine(torch.cat([context, values], 1)))
             if output_mask is not None:
                 fed = fed * output_mask
             vectors_out.append(fed)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from textrnn.errors import UsageError
+from textrnn.nn.over_time import SharedOperand, exact_type
 
-__all__ = ["Attention"]
+__all__ = ["Attention", "Reader"]
+
+Reader = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Queries (B, Q) to contexts (B, C) and weights (B, S)."""
 
 
 class Attention(nn.Module):
@@ -79,6 +84,26 @@ class Attention(nn.Module):
         weights = masked_softmax(self.scores(queries, keys), mask.unsqueeze(1))
         return torch.bmm(weights.to(memory.dtype), memory), weights
 
+    def reader(self, keys: Tensor, memory: Tensor, mask: Tensor) -> Reader:
+        """:meth:`forward` for queries (B, Q) that come one after the other, in a loop over time.
+
+        It is the same, and cheaper to learn from: gradients of keys and memory are made once.
+        """
+        if type(self).read is not Attention.read:
+            return lambda query: self(query, keys, memory, mask)
+        score, contexts, away = self.scorer(keys), SharedOperand(memory), ~mask
+
+        def read(query: Tensor) -> tuple[Tensor, Tensor]:
+            weights = torch.softmax(score(query).masked_fill(away, -math.inf), -1)
+            return contexts(weights.unsqueeze(1)).squeeze(1), weights
+
+        return read
+
+    def scorer(self, keys: Tensor) -> Callable[[Tensor], Tensor]:
+        """:meth:`scores` for queries (B, Q) one after the other, each to (B, S)."""
+        exact = exact_type(keys)
+        return lambda query: self.scores(query.unsqueeze(1), keys).squeeze(1).to(exact)
+
     def require_equal_sizes(self, kind: str) -> None:
         """Refuse sizes whose vectors have no inner product.
 
@@ -91,6 +116,12 @@ class Attention(nn.Module):
                 f"{self.query_size} and the encoder's outputs are {self.memory_size} wide: make "
                 f"them equal, or take general"
             )
+
+
+def inner_products(keys: Tensor) -> Callable[[Tensor], Tensor]:
+    """The scorer of attentions that compare by an inner product."""
+    products = SharedOperand(keys.transpose(1, 2))
+    return lambda query: products(query.unsqueeze(1)).squeeze(1)
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from textrnn.nn.attention._base import Attention
+from textrnn.nn.over_time import SharedOperand, exact_type
 
 __all__ = ["Additive"]
 
 
 class Additive(Attention):
     """score = v . tanh(W query + U memory + b): a network of one hidden layer compares them.
+
+    As tanh(x) = 2 sigmoid(2 x) - 1, and as weights do not change where the same is added to all
+    scores of a query, they are computed as 2 v . sigmoid(2 x): a sigmoid takes a processor a third
+    of the time.
 
     Args:
         query_size: Q.
@@ -43,5 +50,74 @@ class Additive(Attention):
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """See :meth:`Attention.scores`."""
         projected = self.query_projection(queries)
-        hidden = torch.tanh(projected.unsqueeze(2) + keys.unsqueeze(1))
-        return torch.matmul(hidden, self.vector.to(hidden.dtype))
+        hidden = torch.sigmoid(2.0 * (projected.unsqueeze(2) + keys.unsqueeze(1)))
+        return torch.matmul(hidden, 2.0 * self.vector.to(hidden.dtype))
+
+    def scorer(self, keys: Tensor) -> Callable[[Tensor], Tensor]:
+        """See :meth:`Attention.scorer`."""
+        exact = exact_type(keys)
+        project = SharedOperand(2.0 * self.query_projection.weight.t())
+        gathered: list[Tensor] = []
+        places, vector = _Keys.apply(  # type: ignore[no-untyped-call]
+            2.0 * keys.to(exact), 2.0 * self.vector.to(exact), gathered
+        )
+
+        def score(query: Tensor) -> Tensor:
+            projected = project(query.to(exact))
+            scores: Tensor = _Scores.apply(  # type: ignore[no-untyped-call]
+                projected, places, vector, gathered
+            )
+            return scores
+
+        return score
+
+
+class _Keys(torch.autograd.Function):
+    """Keys (B, S, A) and the vector (A,) of a loop; their gradients, gathered by its steps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, keys: Tensor, vector: Tensor, gathered: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        ctx.set_materialize_grads(False)
+        ctx.gathered = gathered
+        ctx.save_for_backward(vector)
+        return keys.view_as(keys), vector.view_as(vector)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: None) -> tuple[Tensor | None, Tensor | None, None]:
+        if not ctx.gathered:
+            return None, None, None
+        (vector,) = ctx.saved_tensors
+        keys, scored = ctx.gathered
+        ctx.gathered.clear()
+        return keys.mul_(vector), scored, None
+
+
+class _Scores(torch.autograd.Function):
+    """vector . sigmoid(query + key) for all keys: (B, A) to (B, S)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, keys: Tensor, vector: Tensor, gathered: list[Tensor]
+    ) -> Tensor:
+        hidden = (query.unsqueeze(1) + keys).sigmoid_()
+        ctx.save_for_backward(hidden, vector)
+        ctx.gathered = gathered
+        scores = torch.mv(hidden.flatten(0, 1), vector)  # which autocast leaves as it is
+        return scores.view(hidden.shape[:2])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        hidden, vector = ctx.saved_tensors
+        (error,) = grads
+        slope = torch.addcmul(hidden, hidden, hidden, value=-1.0)
+        if not ctx.gathered:
+            ctx.gathered += [torch.zeros_like(hidden), torch.zeros_like(vector)]
+        keys, scored = ctx.gathered
+        keys.addcmul_(slope, error.unsqueeze(2))
+        scored += (error.reshape(1, -1) @ hidden.flatten(0, 1))[0]
+        query = torch.bmm(error.unsqueeze(1), slope).squeeze(1)
+        return query.mul_(vector), None, None, None

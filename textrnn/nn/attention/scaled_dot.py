@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from textrnn.nn.attention._base import Attention
+from textrnn.nn.attention._base import Attention, inner_products
 
 __all__ = ["ScaledDot"]
 
@@ -28,3 +30,7 @@ class ScaledDot(Attention):
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """See :meth:`Attention.scores`."""
         return torch.bmm(queries, keys.transpose(1, 2)) * self.scale
+
+    def scorer(self, keys: Tensor) -> Callable[[Tensor], Tensor]:
+        """See :meth:`Attention.scorer`."""
+        return inner_products(keys * self.scale)
