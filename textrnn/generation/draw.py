@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.generation.rules import Ids, Logits, Shortlist
+from textrnn.generation.rules._shortlist import reached
 
 __all__ = ["RandomStream", "draw", "fresh_seed", "log_probs_of", "log_total"]
 
 
 _BLOCK = 64  # weights summed at a time: fewer steps that wait for the one before
 _MANY = 1024  # from here on, that pays
+_AHEAD = 32  # numbers taken from the generator at a time
 _BELOW_ONE = 1 - 2.0**-52
 
 
@@ -42,11 +44,14 @@ class RandomStream:
         self.seed, self.index, self.drawn = seed, index, drawn
         bits = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index,)))
         self._generator = np.random.Generator(bits.advance(drawn))
+        self._ahead: list[float] = []
 
     def next(self) -> float:
         """The next number; it takes exactly one step of the stream."""
+        if not self._ahead:
+            self._ahead = self._generator.random(_AHEAD)[::-1].tolist()
         self.drawn += 1
-        return self._generator.random()
+        return self._ahead.pop()
 
 
 def draw(left: Shortlist, uniforms: NDArray[np.float64]) -> Ids:
@@ -60,8 +65,7 @@ def draw(left: Shortlist, uniforms: NDArray[np.float64]) -> Ids:
     if weights.shape[1] >= _MANY:
         return left.ids(_place_in_blocks(weights, uniforms))
     held = weights.cumsum(axis=1, dtype=np.float64)
-    wanted = uniforms * (held[:, -1] * _BELOW_ONE)
-    return left.ids((held <= wanted[:, np.newaxis]).sum(axis=1))
+    return left.ids(reached(held, uniforms * (held[:, -1] * _BELOW_ONE), beyond=True))
 
 
 def _place_in_blocks(weights: Logits, uniforms: NDArray[np.float64]) -> Ids:
@@ -71,13 +75,13 @@ def _place_in_blocks(weights: Logits, uniforms: NDArray[np.float64]) -> Ids:
     blocks = np.add.reduceat(weights, np.arange(0, width, _BLOCK), axis=1, dtype=np.float64)
     before = np.zeros((rows, blocks.shape[1] + 1))
     blocks.cumsum(axis=1, out=before[:, 1:])
-    wanted = (uniforms * (before[:, -1] * _BELOW_ONE))[:, np.newaxis]
-    block = (before[:, 1:] <= wanted).sum(axis=1)
+    wanted = uniforms * (before[:, -1] * _BELOW_ONE)
+    block = reached(before[:, 1:], wanted, beyond=True)
     columns = np.minimum(block[:, np.newaxis] * _BLOCK + np.arange(_BLOCK), width - 1)
     held = np.take_along_axis(weights, columns, axis=1).cumsum(axis=1, dtype=np.float64)
     held += before[every, block, np.newaxis]
     # Sums are rounded in different ways, so the place may lie past the last token of some weight.
-    place = np.minimum((held <= wanted).sum(axis=1), held.argmax(axis=1))
+    place = np.minimum(reached(held, wanted, beyond=True), held.argmax(axis=1))
     found: Ids = columns[every, place]
     return found
 

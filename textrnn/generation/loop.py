@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from textrnn.engines import Floats, State, StepEngine
 from textrnn.errors import GenerationError
-from textrnn.generation.draw import draw, log_total
+from textrnn.generation.draw import draw
 from textrnn.generation.history import History
 from textrnn.generation.row import Failure, FinishReason, Plan, Row, Step, Token
-from textrnn.generation.rules import Ids, Logits, Rule, Shaping, apply_rules, narrow
+from textrnn.generation.rules import Ids, Logits, Rule, Shaping, Shortlist, apply_rules, narrow
 from textrnn.tokenizers import BOS, EOS, PAD, UNK
 
 __all__ = [
@@ -86,12 +87,12 @@ class Batch:
             self._unread = None
         return self._state
 
-    def join(self, rows: Sequence[Row], plan: Plan, logits: Floats, state: State) -> int:
+    def join(self, rows: Sequence[Row], plans: Sequence[Plan], logits: Floats, state: State) -> int:
         """Add N rows.
 
         Args:
             rows: the texts to go on with.
-            plan: how to choose for them.
+            plans: how to choose for each of them.
             logits: what follows each of them (N, V).
             state: the engine's state of all rows: that of those running (:attr:`state`), and after
                 it theirs.
@@ -104,7 +105,8 @@ class Batch:
         self._logits = np.concatenate([self._logits, logits]) if self._places else logits
         self._state = state
         self._history.join([row.ids for row in rows])
-        self._places += [_Place(first + place, row, plan) for place, row in enumerate(rows)]
+        pairs = zip(rows, plans, strict=True)
+        self._places += [_Place(first + place, *pair) for place, pair in enumerate(pairs)]
         return first
 
     def leave(self, number: int) -> None:
@@ -144,46 +146,57 @@ class Batch:
             self._unread = self._unread[on]
         self._state = self._engine.reorder(self._state, np.array(on)) if on else None
 
-    def _choose(self) -> tuple[Ids, NDArray[np.float64], dict[int, Exception]]:
+    def _choose(self) -> tuple[Ids, NDArray[Any], dict[int, Exception]]:
         """A token for each row and its log-probability, or what went wrong with that row."""
         kinds: dict[Any, list[int]] = {}
         for i, place in enumerate(self._places):
             kinds.setdefault(place.kind(), []).append(i)
-        uniforms = np.array(
-            [0.0 if place.plan.greedy else place.row.stream.next() for place in self._places]
-        )
-        ids = np.full(len(uniforms), EOS)
-        log_probs = np.zeros(len(uniforms))
+        waiting, chosen = list(kinds.values()), []
         failed: dict[int, Exception] = {}
-        waiting = list(kinds.values())
         while waiting:
             some = waiting.pop()
             try:
-                ids[some], log_probs[some] = self._choose_for(some, uniforms[some])
+                chosen.append((some, *self._choose_for(some)))
             except Exception as error:  # a rule may be anyone's
                 if len(some) == 1:
                     failed[some[0]] = error
                 else:
                     waiting += [[i] for i in some]
+        if len(kinds) == len(chosen) == 1:
+            return *chosen[0][1:], failed
+        ids, log_probs = np.full(len(self), EOS), np.zeros(len(self), np.float32)
+        for some, their_ids, their_log_probs in chosen:
+            ids[some], log_probs[some] = their_ids, their_log_probs
         return ids, log_probs, failed
 
-    def _choose_for(
-        self, some: list[int], uniforms: NDArray[np.float64]
-    ) -> tuple[Ids, NDArray[np.float64]]:
+    def _choose_for(self, some: list[int]) -> tuple[Ids, NDArray[Any]]:
         """The same for rows of one kind.
 
         Raises:
             GenerationError: the rules leave no token to choose, or the model's output is not
                 numbers.
         """
-        logits, place = self._logits, self._places[some[0]]
-        history = self._history.window() if place.looks_back else _NOTHING
+        logits, place, history = self._logits, self._places[some[0]], _NOTHING
         if len(some) < len(self._places):
-            logits, history = logits[some], history[some] if place.looks_back else history
-        _check_numbers(logits)
-        left = narrow(place.plan.rules, history, logits, place.count, first=_FIRST)
-        ids = left.ids(left.logits.argmax(axis=1)) if place.plan.greedy else draw(left, uniforms)
-        return ids, logits[np.arange(len(ids)), ids] - log_total(logits)
+            logits = logits[some]
+        if place.looks_back:
+            history = self._history.window()[some]
+        every, likeliest = np.arange(len(some)), logits.argmax(axis=1)
+        greatest = logits[every, likeliest]
+        _check_numbers(greatest)
+        shares = logits - greatest[:, np.newaxis]
+        log_totals = np.log(np.exp(shares).sum(axis=1))
+        if place.looks_back or likeliest.min() < _FIRST:
+            left = Shortlist(logits[:, _FIRST:], first=_FIRST)
+        else:
+            left = Shortlist(shares[:, _FIRST:], first=_FIRST, shifted=True)
+        left = narrow(place.plan.rules, history, left, logits.shape[1], place.count)
+        if place.plan.greedy:
+            ids = left.ids(left.logits.argmax(axis=1))
+        else:
+            uniforms = [self._places[i].row.stream.next() for i in some]
+            ids = draw(left, np.array(uniforms))
+        return ids, shares[every, ids] - log_totals
 
 
 def generate_tokens(
@@ -202,7 +215,7 @@ def generate_tokens(
         GenerationError: the rules leave no token to choose, or the model's output is not numbers.
     """
     batch = Batch(engine)
-    batch.join(rows, plan, logits, state)
+    batch.join(rows, [plan] * len(rows), logits, state)
     while batch:
         step = batch.step()
         for failure in step.failures:
@@ -220,14 +233,15 @@ def allow(
     Raises:
         GenerationError: no token is left, or the model's output is not numbers.
     """
-    _check_numbers(logits)
+    _check_numbers(logits.max(axis=1))
     allowed = logits.copy()
     allowed[:, (PAD, BOS) if unknown else (PAD, UNK, BOS)] = -np.inf
     return apply_rules(rules, ids, allowed, new_tokens)
 
 
-def _check_numbers(logits: Logits) -> None:
-    if not np.isfinite(logits.max(axis=1)).all():
+def _check_numbers(greatest: Logits) -> None:
+    """Refuse rows that are no numbers, by their greatest (B,)."""
+    if not all(map(math.isfinite, greatest.tolist())):
         raise GenerationError("the model's output is not numbers: its parameters may be damaged")
 
 

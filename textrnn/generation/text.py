@@ -89,6 +89,9 @@ class Writer:
 
     def _release(self, more: str) -> tuple[str, bool]:
         text = self.held + more
+        if not self._stops:
+            self.held = ""
+            return text, False
         place = find_stop(text, self._stops)
         if place is not None:
             start, end = place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textrnn.models.language_model import LanguageModel
 from textrnn.models.measuring import Speed, measure_speed
+from textrnn.models.pool import Pool, Request
 from textrnn.models.results import Generation, Score, TokenScore
 from textrnn.models.session import Session
 from textrnn.models.translating import (
@@ -23,6 +24,8 @@ __all__ = [
     "Generation",
     "Glossary",
     "LanguageModel",
+    "Pool",
+    "Request",
     "Score",
     "Session",
     "Speed",

@@ -13,9 +13,10 @@ import numpy as np
 from textrnn.engines import Engine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.generation import GenerationOptions, GenerationSettings, TextOptions, pad_right
+from textrnn.models.pool import ROWS, Pool
 from textrnn.models.results import Generation, Score, TokenScore
 from textrnn.models.session import Session
-from textrnn.models.writing import begin, sample, search, write_tokens
+from textrnn.models.writing import begin, search, write_tokens
 from textrnn.tokenizers import UNK, Tokenizer
 
 if TYPE_CHECKING:
@@ -120,10 +121,14 @@ class LanguageModel:
         wanted = self.resolve_settings(settings, options)
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         jobs = [(text, index) for text in prompts for index in range(wanted.num_samples or 1)]
-        write = sample if wanted.beam_size is None else search
         results: list[Generation] = []
-        for first in range(0, len(jobs), _ROWS):
-            results += write(self, jobs[first : first + _ROWS], wanted)
+        if wanted.beam_size is None:
+            pool = Pool(self)
+            requests = [pool.enter(*job, wanted) for job in jobs]
+            results += [request.result() for request in requests]
+        else:
+            for first in range(0, len(jobs), _ROWS):
+                results += search(self, jobs[first : first + _ROWS], wanted)
         return results[0] if isinstance(prompt, str) and len(results) == 1 else results
 
     def stream(
@@ -142,7 +147,18 @@ class LanguageModel:
         """
         wanted = self.resolve_settings(settings, options)
         wanted.refuse_several("a stream")
-        return (token.text for token in write_tokens(self, [(prompt, 0)], wanted) if token.text)
+        return (token.text for token in write_tokens(self, (prompt, 0), wanted) if token.text)
+
+    def pool(self, rows: int = ROWS) -> Pool:
+        """Write many texts at once, asked for at any time, each with settings of its own.
+
+        Args:
+            rows: the most texts at once; further requests wait.
+
+        Raises:
+            UsageError: not a whole number of at least 1.
+        """
+        return Pool(self, rows)
 
     def session(self, prompt: str = "", *, state: str | PathLike[str] | None = None) -> Session:
         """A text to be gone on with again and again, from a prompt or from a saved session.

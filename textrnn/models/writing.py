@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from textrnn.engines import Floats, State
+from textrnn.engines import Engine, Floats, State
 from textrnn.errors import UsageError
 from textrnn.generation import (
     BeamPlan,
@@ -30,7 +30,16 @@ from textrnn.tokenizers import BOS
 if TYPE_CHECKING:
     from textrnn.models.language_model import LanguageModel
 
-__all__ = ["Job", "begin", "make_plan", "sample", "search", "write_tokens"]
+__all__ = [
+    "Job",
+    "begin",
+    "check_text",
+    "make_plan",
+    "make_row",
+    "read_rows",
+    "search",
+    "write_tokens",
+]
 
 Job = tuple[str, int]
 """A prompt, and which of its samples to draw."""
@@ -42,9 +51,18 @@ def begin(model: LanguageModel, text: str) -> list[int]:
     Raises:
         UsageError: it is not text.
     """
+    check_text(text)
+    return [BOS, *model.tokenizer.encode(text)]
+
+
+def check_text(text: str) -> None:
+    """Refuse what is not text.
+
+    Raises:
+        UsageError: of another type.
+    """
     if not isinstance(text, str):
         raise UsageError(f"{text!r} is of type {type(text).__name__}: give text (str)")
-    return [BOS, *model.tokenizer.encode(text)]
 
 
 def make_plan(model: LanguageModel, settings: GenerationSettings) -> Plan:
@@ -53,31 +71,20 @@ def make_plan(model: LanguageModel, settings: GenerationSettings) -> Plan:
     return Plan(rules, settings.greedy, cast(int, settings.max_new_tokens))
 
 
-def write_tokens(
-    model: LanguageModel, jobs: Sequence[Job], settings: GenerationSettings
-) -> Iterator[Token]:
-    """The tokens of all jobs as they come; a token's ``row`` is its job."""
-    begun, logits, state = _read(model, jobs)
-    rows = [
-        Row(
-            ids,
-            RandomStream(cast(int, settings.seed), index),
-            Writer(model.tokenizer, settings.stop, recent=ids),
-        )
-        for ids, (_, index) in zip(begun, jobs, strict=True)
-    ]
-    for step in generate_tokens(model.engine, rows, logits, state, make_plan(model, settings)):
+def make_row(model: LanguageModel, job: Job, settings: GenerationSettings) -> Row:
+    """The text of a job at its beginning."""
+    prompt, index = job
+    ids = begin(model, prompt)
+    stream = RandomStream(cast(int, settings.seed), index)
+    return Row(ids, stream, Writer(model.tokenizer, settings.stop, recent=ids))
+
+
+def write_tokens(model: LanguageModel, job: Job, settings: GenerationSettings) -> Iterator[Token]:
+    """The tokens of one text as they come."""
+    row = make_row(model, job, settings)
+    logits, state = read_rows(model.engine, [row.ids])
+    for step in generate_tokens(model.engine, [row], logits, state, make_plan(model, settings)):
         yield from step.tokens
-
-
-def sample(
-    model: LanguageModel, jobs: Sequence[Job], settings: GenerationSettings
-) -> list[Generation]:
-    """The texts of all jobs, greedy or drawn."""
-    drafts = [Draft() for _ in jobs]
-    for token in write_tokens(model, jobs, settings):
-        drafts[token.row].add(token)
-    return [draft.done(*job, settings) for draft, job in zip(drafts, jobs, strict=True)]
 
 
 def search(
@@ -88,7 +95,8 @@ def search(
     def stopped(ids: tuple[int, ...]) -> bool:
         return find_stop(model.tokenizer.decode(ids), settings.stop) is not None
 
-    begun, logits, state = _read(model, jobs)
+    begun = [begin(model, prompt) for prompt, _ in jobs]
+    logits, state = read_rows(model.engine, begun)
     plan = BeamPlan(
         beam_size=cast(int, settings.beam_size),
         max_new_tokens=cast(int, settings.max_new_tokens),
@@ -102,15 +110,14 @@ def search(
     ]
 
 
-def _read(model: LanguageModel, jobs: Sequence[Job]) -> tuple[list[list[int]], Floats, State]:
-    """The ids of each job, the logits that follow, the state; a prompt is read only once."""
-    prompts = list(dict.fromkeys(prompt for prompt, _ in jobs))
-    begun = [begin(model, prompt) for prompt in prompts]
-    logits, state = model.engine.start(*pad_right(begun))
-    places = [prompts.index(prompt) for prompt, _ in jobs]
-    if len(places) > len(prompts):
-        logits, state = logits[places], model.engine.reorder(state, np.array(places))
-    return [begun[place] for place in places], logits, state
+def read_rows(engine: Engine, rows: Sequence[Sequence[int]]) -> tuple[Floats, State]:
+    """The logits that follow each row of ids, and the state; equal rows are read only once."""
+    places: dict[tuple[int, ...], int] = {}
+    which = [places.setdefault(tuple(row), len(places)) for row in rows]
+    logits, state = engine.start(*pad_right(list(places)))
+    if len(places) < len(rows):
+        logits, state = logits[which], engine.reorder(state, np.array(which))
+    return logits, state
 
 
 def _generation(

@@ -29,28 +29,29 @@ def apply_rules(rules: Iterable[Rule], ids: Ids, logits: Logits, new_tokens: int
         GenerationError: a rule leaves a row no token, or returns something else than logits of the
             same shape.
     """
-    return narrow(rules, ids, logits, new_tokens).whole(logits.shape[1])
+    vocab_size = logits.shape[1]
+    return narrow(rules, ids, Shortlist(logits), vocab_size, new_tokens).whole(vocab_size)
 
 
 def narrow(
-    rules: Iterable[Rule], ids: Ids, logits: Logits, new_tokens: int, *, first: int = 0
+    rules: Iterable[Rule], ids: Ids, left: Shortlist, vocab_size: int, new_tokens: int
 ) -> Shortlist:
-    """What :func:`apply_rules` leaves of the tokens from ``first`` on, as a short list.
+    """The same for the tokens that are left so far.
 
-    Those before ``first`` are banned at the outset. A rule that is a :class:`Shaping` sees the
-    tokens that are left, any other one all V logits.
+    A rule that is a :class:`Shaping` sees these, any other one all V logits, and it leaves tokens
+    from the first of ``left`` on.
 
     Raises:
         GenerationError: see :func:`apply_rules`.
     """
-    left = Shortlist(logits[:, first:], first=first)
+    first = left.first
     for rule in rules:
         if new_tokens >= getattr(rule, "until", math.inf):
             continue
         if isinstance(rule, Shaping):
             left = rule.shape(left)
         else:
-            whole = _applied(rule, ids, left.whole(logits.shape[1]), new_tokens)
+            whole = _applied(rule, ids, left.whole(vocab_size), new_tokens)
             left = Shortlist(whole[:, first:], first=first)
     return left
 

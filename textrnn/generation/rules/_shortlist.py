@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from textrnn.generation.rules._base import Ids, Logits
 
-__all__ = ["Shaping", "Shortlist"]
+__all__ = ["Shaping", "Shortlist", "reached"]
 
 
 class Shortlist:
@@ -25,17 +25,18 @@ class Shortlist:
         tokens: which tokens those are, (B, K); None where column k is token ``first + k``.
         first: see there.
         weights: their probabilities (B, K) over that of the likeliest, where they are known.
+        shifted: the greatest logit of each row is known to be 0.
 
-    >>> left = Shortlist(np.log(np.array([[0.1, 0.6, 0.3], [0.8, 0.1, 0.1]], np.float32)), first=4)
+    >>> left = Shortlist(np.log(np.array([[0.1, 0.5, 0.4], [0.8, 0.1, 0.1]], np.float32)), first=4)
     >>> left = left.only(left.weights > 0.4)
     >>> left.tokens
     array([[5, 6],
-           [4, 0]])
+           [4, 4]])
     >>> left.ids(np.array([1, 0]))
     array([6, 4])
     """
 
-    __slots__ = ("_weights", "first", "logits", "tokens")
+    __slots__ = ("_weights", "first", "logits", "shifted", "tokens")
 
     def __init__(
         self,
@@ -44,10 +45,12 @@ class Shortlist:
         *,
         first: int = 0,
         weights: Logits | None = None,
+        shifted: bool = False,
     ) -> None:
         self.logits = logits
         self.tokens = tokens
         self.first = first
+        self.shifted = shifted
         self._weights = weights
 
     @property
@@ -57,20 +60,30 @@ class Shortlist:
         Computed once, and kept by :meth:`only`.
         """
         if self._weights is None:
-            shares = self.logits - self.logits.max(axis=1, keepdims=True)
-            self._weights = np.exp(shares, out=shares)
+            shares = self.logits
+            if not self.shifted:
+                shares = shares - shares.max(axis=1, keepdims=True)
+            self._weights = np.exp(shares)
         return self._weights
+
+    @property
+    def total(self) -> NDArray[Any]:
+        """The sum (B, 1) of the weights; it does not depend on how far a row is filled up."""
+        if self.tokens is None:
+            total: NDArray[Any] = self.weights.sum(axis=1, keepdims=True)
+            return total
+        return self.weights.cumsum(axis=1, dtype=np.float64)[:, -1:]
 
     def only(self, keep: NDArray[np.bool_]) -> Shortlist:
         """Those tokens that ``keep`` (B, K) says, the likeliest of each row among them."""
-        listed = _listing(keep)
-        logits = listed(self.logits, -np.inf)
-        if self.tokens is None:
-            tokens = listed(np.arange(self.first, self.first + keep.shape[1]), 0)
-        else:
-            tokens = listed(self.tokens, 0)
-        weights = None if self._weights is None else listed(self._weights, 0)
-        return Shortlist(logits, tokens, weights=weights)
+        listed, columns = _listing(keep)
+        tokens = columns + self.first if self.tokens is None else listed(self.tokens, 0)
+        return Shortlist(
+            listed(self.logits, -np.inf),
+            tokens,
+            weights=None if self._weights is None else listed(self._weights, 0),
+            shifted=self.shifted,
+        )
 
     def ids(self, columns: Ids) -> Ids:
         """The token (B,) that stands in a column (B,) of each row."""
@@ -90,22 +103,41 @@ class Shortlist:
         return new
 
 
-def _listing(keep: NDArray[np.bool_]) -> Callable[[NDArray[Any], float], NDArray[Any]]:
-    """What lists those values (B, K), or (K,) for all rows, that ``keep`` (B, K) says."""
+_Listing = Callable[[NDArray[Any], float], NDArray[Any]]
+
+
+def _listing(keep: NDArray[np.bool_]) -> tuple[_Listing, Ids]:
+    """What lists those values (B, K) that ``keep`` (B, K) says, and the columns they come from."""
     rows, width = keep.shape
     (places,) = keep.reshape(-1).nonzero()
     if rows == 1:
-        return lambda values, filler: values.reshape(-1)[places][np.newaxis]
+        return lambda values, filler: values.reshape(-1)[places][np.newaxis], places[np.newaxis]
     counts = np.count_nonzero(keep, axis=1)
-    columns = places - np.repeat(np.arange(0, rows * width, width), counts)
     inside = np.arange(counts.max()) < counts[:, np.newaxis]
 
     def listed(values: NDArray[Any], filler: float) -> NDArray[Any]:
         new = np.full(inside.shape, filler, values.dtype)
-        new[inside] = values[columns] if values.ndim == 1 else values.reshape(-1)[places]
+        new[inside] = values.reshape(-1)[places]
         return new
 
-    return listed
+    columns = np.zeros(inside.shape, np.int64)
+    columns[inside] = places - np.repeat(np.arange(0, rows * width, width), counts)
+    return listed, columns
+
+
+def reached(sums: NDArray[np.float64], wanted: NDArray[Any], *, beyond: bool = False) -> Ids:
+    """The first place (B,) where growing sums (B, K) reach what is wanted (B,), or go beyond it.
+
+    >>> reached(np.array([[0.5, 0.75, 1.0]]), np.array([0.75])).tolist()
+    [1]
+    """
+    places: Ids
+    if len(sums) == 1:
+        places = sums[0].searchsorted(wanted, side="right" if beyond else "left")
+    else:
+        edges = wanted[:, np.newaxis]
+        places = np.count_nonzero(sums <= edges if beyond else sums < edges, axis=1)
+    return places
 
 
 class Shaping(ABC):

@@ -34,4 +34,5 @@ class Temperature(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """All tokens, each logit divided by the temperature."""
-        return Shortlist(left.logits / np.float32(self.value), left.tokens, first=left.first)
+        logits = left.logits / np.float32(self.value)
+        return Shortlist(logits, left.tokens, first=left.first, shifted=left.shifted)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from textrnn.generation.rules._base import Logits, check_number
-from textrnn.generation.rules._shortlist import Shaping, Shortlist
+from textrnn.generation.rules._shortlist import Shaping, Shortlist, reached
 
 __all__ = ["TypicalP"]
 
@@ -38,21 +38,21 @@ class TypicalP(Shaping):
     def shape(self, left: Shortlist) -> Shortlist:
         """The typical tokens of each row, found among those near enough where they suffice."""
         greatest = left.logits.max(axis=1, keepdims=True)
-        total = left.weights.sum(axis=1, keepdims=True, dtype=np.float64)
-        wanted = self.p * total
+        total = left.total
+        wanted = np.float32(self.p) * total
         below = _below(left, greatest)
-        mean = ((left.weights * below).sum(axis=1, keepdims=True) / total).astype(np.float32)
+        mean = (left.weights * below).sum(axis=1, keepdims=True) / total
         distances = np.abs(below - mean)
         for reach in (1, 3, _FAR):
             near = left.only(distances <= reach)
-            if (near.weights.sum(axis=1, keepdims=True, dtype=np.float64) >= wanted).all():
+            if (near.weights.sum(axis=1, keepdims=True) >= wanted).all():
                 break
         distances = np.abs(_below(near, greatest) - mean)
         order = distances.argsort(axis=1)
         held = np.take_along_axis(near.weights, order, axis=1).cumsum(axis=1, dtype=np.float64)
-        last = np.minimum((held < wanted).sum(axis=1, keepdims=True), held.shape[1] - 1)
-        edge = np.take_along_axis(order, last, axis=1)
-        kept = near.only(distances <= np.take_along_axis(distances, edge, axis=1))
+        last = np.minimum(reached(held, wanted[:, 0]), held.shape[1] - 1)
+        every = np.arange(len(last))
+        kept = near.only(distances <= distances[every, order[every, last]][:, np.newaxis])
         return Shortlist(kept.logits, kept.tokens)  # the likeliest may be gone: other weights
 
 
