@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.engines._base import Floats, Ids, State
+from textrnn.engines._base import AnyEngine, Floats, Ids, State
+from textrnn.engines._onnx_sessions import open_session
+from textrnn.engines._onnx_translation import FILES as TRANSLATION_FILES
+from textrnn.engines._onnx_translation import OnnxTranslationEngine
 from textrnn.engines._windows import Window, windows
 from textrnn.errors import EngineError
 
@@ -64,21 +67,26 @@ class OnnxEngine:
         if find_spec("onnxruntime") is None:
             return "it needs onnxruntime: pip install onnxruntime"
         again = f"make its graphs by: textrnn export {folder.path}"
-        missing = [name for name in _FILES if name not in folder.files]
+        wanted = TRANSLATION_FILES if folder.task == "translation" else _FILES
+        missing = [name for name in wanted if name not in folder.files]
         if missing:
             return f"the folder has no {missing[0]}: {again}"
-        if folder.parameters_sha256.encode() not in (folder.path / _FILES[0]).read_bytes():
+        if folder.parameters_sha256.encode() not in (folder.path / wanted[0]).read_bytes():
             return f"its graphs were made from other parameters: {again}"
         return None
 
     @classmethod
-    def open(cls, folder: ModelFolder, *, device: str, threads: int | None) -> OnnxEngine:
+    def open(cls, folder: ModelFolder, *, device: str, threads: int | None) -> AnyEngine:
         """Load the graph of one step; the others follow when they are needed.
+
+        For a translator it is an :class:`OnnxTranslationEngine`.
 
         Raises:
             ModelFolderError: a graph is not the file that was written.
             EngineError: ONNX Runtime cannot read it.
         """
+        if folder.task == "translation":
+            return OnnxTranslationEngine.open(folder, threads)
         for name in _FILES:
             folder.file(name)
         return cls(folder.path / "onnx", folder.parameters_sha256, threads)
@@ -157,24 +165,7 @@ class OnnxEngine:
         return self._session("head")
 
     def _session(self, name: str) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = self._threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # else it holds on to the most that it ever needed
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = self._graphs / f"{name}.onnx"
-        try:
-            session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own have no common class
-            reason = str(error).strip().split("\n")[0]
-            raise EngineError(f"{path} cannot be run: {reason}") from error
-        made_from = session.get_modelmeta().custom_metadata_map.get("parameters_sha256")
-        if made_from != self._sha256:
-            raise EngineError(f"{path} was made from other parameters: run textrnn export again")
-        return session
+        return open_session(self._graphs, name, self._sha256, self._threads)
 
 
 def _initial_state(session: Any, widths: list[int]) -> State:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,7 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from textrnn.engines._base import Floats, Ids, State
+from textrnn.engines._base import AnyEngine, Floats, Ids, State
+from textrnn.engines._torch_device import DeviceLogits, RecordedSteps, Step, record_on_cuda
+from textrnn.engines._torch_tools import inference, to_floats, to_tensor
+from textrnn.engines._torch_translation import TorchTranslationEngine
 from textrnn.engines._windows import Window, windows
 from textrnn.errors import EngineError
 from textrnn.nn import select_rows
@@ -20,18 +22,19 @@ from textrnn.tasks import network_from_folder
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
     from textrnn.tasks.language_modeling import LanguageModelNetwork
+    from textrnn.tasks.translation import TranslationNetwork
 
 __all__ = ["TorchEngine"]
 
 _READ_AT_ONCE = 16_384  # tokens, all rows together: what bounds the memory of a long text
-_FEW_ROWS = 16  # with fewer, a step is too small to be shared between threads
 
 
 class TorchEngine:
     """PyTorch, on a processor or a GPU; a state is a tuple per layer of tensors (B, H).
 
     Device ``auto`` is the GPU where there is a CUDA one, else the processor. On a processor, steps
-    of fewer than 16 rows take one thread unless ``threads`` says otherwise.
+    of fewer than 16 rows take one thread unless ``threads`` says otherwise; on a CUDA device, each
+    is a CUDA graph.
 
     Args:
         network: the network, in evaluation mode, on its device.
@@ -48,6 +51,9 @@ class TorchEngine:
         self._network = network
         self._threads = threads
         self._device = next(network.parameters()).device
+        self._step: Step = self._plain_step
+        if self._device.type == "cuda":
+            self._step = RecordedSteps(self._plain_step, record_on_cuda)
 
     @classmethod
     def refusal(cls, folder: ModelFolder, device: str) -> str | None:
@@ -61,20 +67,23 @@ class TorchEngine:
         return None
 
     @classmethod
-    def open(cls, folder: ModelFolder, *, device: str, threads: int | None) -> TorchEngine:
-        """Load the folder's network.
+    def open(cls, folder: ModelFolder, *, device: str, threads: int | None) -> AnyEngine:
+        """Load the folder's network; a translator's makes a :class:`TorchTranslationEngine`.
 
         Raises:
             ModelFolderError: the parameters do not fit the network that config.json describes.
         """
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        network = cast("LanguageModelNetwork", network_from_folder(folder))
-        return cls(network.to(torch.device(device)), folder.vocab_size, threads)
+        network = network_from_folder(folder).to(torch.device(device))
+        if folder.task == "translation":
+            translator = cast("TranslationNetwork", network)
+            return TorchTranslationEngine(translator, folder.vocab_size, threads)
+        return cls(cast("LanguageModelNetwork", network), folder.vocab_size, threads)
 
     def start(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
         """See :meth:`textrnn.engines.Engine.start`."""
-        with self._running():
+        with inference(self._threads):
             state = state or self._network.initial_state(len(ids))
             for window in windows(ids, lengths - 1, _READ_AT_ONCE):
                 _, state = self._read(window, state)
@@ -82,9 +91,16 @@ class TorchEngine:
 
     def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
         """See :meth:`textrnn.engines.Engine.step`."""
-        with self._running(few=len(ids) < _FEW_ROWS):
-            hidden, state = self._network.step(self._tensor(ids), state)
-            return _floats(self._network.logits(hidden)), state
+        logits, state = self.step_on_device(ids, state)
+        return np.asarray(logits), state
+
+    def step_on_device(self, ids: Ids, state: State) -> tuple[DeviceLogits, State]:
+        """See :class:`textrnn.engines.DeviceEngine`."""
+        parts = [part for layer in state for part in layer]
+        with inference(self._threads, len(ids)):
+            logits, *after = self._step([self._tensor(ids), *parts])
+        new = iter(after)
+        return DeviceLogits(logits), tuple(tuple(next(new) for _ in layer) for layer in state)
 
     def reorder(self, state: State, rows: Ids) -> State:
         """See :meth:`textrnn.engines.Engine.reorder`."""
@@ -93,7 +109,7 @@ class TorchEngine:
     def score(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
         """See :meth:`textrnn.engines.Engine.score`."""
         log_probs = np.zeros(ids.shape, np.float32)
-        with self._running():
+        with inference(self._threads):
             state = state or self._network.initial_state(len(ids))
             for window in windows(ids, lengths - 1, _READ_AT_ONCE):
                 hidden, state = self._read(window, state)
@@ -101,13 +117,13 @@ class TorchEngine:
                 places = window.rows[rows], window.begin + times + 1
                 chosen = hidden[self._tensor(rows), self._tensor(times)]
                 found = self._network.log_probs(chosen, self._tensor(ids[places]))
-                log_probs[places] = _floats(found)
+                log_probs[places] = to_floats(found)
         return log_probs, state
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
         """See :meth:`textrnn.engines.Engine.state_arrays`: ``LAYER.PART`` (B, H)."""
         return {
-            f"{layer}.{part}": _floats(tensor)
+            f"{layer}.{part}": to_floats(tensor)
             for layer, parts in enumerate(state)
             for part, tensor in enumerate(parts)
         }
@@ -138,20 +154,14 @@ class TorchEngine:
         )
         return hidden, after
 
+    def _plain_step(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Ids (B,) and the parts of a state to logits (B, V) and the new parts."""
+        ids, *parts = inputs
+        rest = iter(parts)
+        cells = self._network.encoder.cells()
+        state = tuple(tuple(next(rest) for _ in range(cell.state_parts)) for cell in cells)
+        hidden, after = self._network.step(ids, state)
+        return self._network.logits(hidden), *(part for layer in after for part in layer)
+
     def _tensor(self, array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
-
-    @contextmanager
-    def _running(self, *, few: bool = False) -> Iterator[None]:
-        """Inference with this engine's number of threads; PyTorch's own is put back afterwards."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(self._threads or (1 if few else before))
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            torch.set_num_threads(before)
-
-
-def _floats(tensor: Tensor) -> Floats:
-    return cast(Floats, tensor.float().cpu().numpy())
+        return to_tensor(array, self._device)

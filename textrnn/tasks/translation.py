@@ -26,7 +26,9 @@ from textrnn.nn.encoder import Encoder, State
 from textrnn.nn.head import OutputHead, log_probs_of
 from textrnn.nn.memory import Memory, SharedMemory
 from textrnn.tasks._base import Loss, Scores, Task, network_section
+from textrnn.tasks._graphs import Graph
 from textrnn.tasks._greedy import greedy
+from textrnn.tasks._translation_graphs import translation_graphs
 
 __all__ = ["Translation"]  # the family's entry
 
@@ -252,6 +254,12 @@ class Translation(Task):
             "head": network.head_settings.model_dump(mode="json"),
             "source_vocab_size": len(network.encoder.embedding.weight),
         }
+
+    @classmethod
+    def graphs(cls, network: nn.Module) -> dict[str, Graph]:
+        """The reading of the source, and one word of the target."""
+        assert isinstance(network, TranslationNetwork)
+        return translation_graphs(network)
 
     def batches(self, epoch: int, start: int) -> Iterator[PairBatch]:
         """The batches of an epoch from the one at ``start`` on."""

@@ -1,0 +1,224 @@
+"""What every engine promises for translators, over every kind of network."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from textrnn.config import (
+    AttentionSettings,
+    DecoderSettings,
+    EncoderSettings,
+    TranslationHeadSettings,
+)
+from textrnn.engines import FAMILY, Floats, Ids, State, TranslationEngine, open_engine
+from textrnn.generation import pad_right
+from textrnn.model_folder import FolderContents, ModelFolder, write_model_folder
+from textrnn.nn.attention import FAMILY as ATTENTIONS
+from textrnn.recipe.exporting import make_graphs
+from textrnn.tasks import state_tensors
+from textrnn.tasks.translation import TranslationNetwork
+from textrnn.tokenizers.byte import ByteTokenizer
+
+V = ByteTokenizer().vocab_size
+NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    **{
+        kind: ({}, {"attention": AttentionSettings(kind=kind)}, "output")
+        for kind in ATTENTIONS.names()
+    },
+    "deep": (
+        {"cell": "gru", "layers": 2, "residual": True, "layer_norm": True},
+        {"layers": 2, "residual": True, "layer_norm": True},
+        "none",
+    ),
+    "plain": (
+        {"bidirectional": False, "hidden_size": 24},
+        {"input_feeding": False, "bridge": False},
+        "all",
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def make_translator(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Model folders with random parameters, by the name of a network."""
+
+    @cache
+    def make(kind: str, precision: str | None = None) -> ModelFolder:
+        first, second, tied = NETWORKS[kind]
+        encoder = {"embedding_size": 20, "hidden_size": 12, "bidirectional": True} | first
+        decoder = {"hidden_size": 24} | second
+        torch.manual_seed(1)
+        network = TranslationNetwork(
+            EncoderSettings(**encoder),
+            DecoderSettings(**decoder),
+            TranslationHeadSettings(tied=tied),
+            V,
+            V,
+        ).eval()
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+        tensors = {name: value.numpy() for name, value in state_tensors(network).items()}
+        sections = {
+            "encoder": network.encoder.settings.model_dump(mode="json"),
+            "decoder": network.decoder.settings.model_dump(mode="json"),
+            "head": network.head_settings.model_dump(mode="json"),
+            "source_vocab_size": V,
+        }
+        config = {"task": "translation", "network": sections, "languages": ["en", "de"]}
+        extra: dict[str, Any] = {}
+        if precision is not None:
+            extra |= make_graphs(
+                "translation", network, tensors, storage="float32", precision=precision
+            ).files
+        contents = FolderContents(config, tensors, ByteTokenizer(), "# A model for tests\n", extra)
+        return write_model_folder(tmp_path_factory.mktemp("translators") / kind, contents)
+
+    return make
+
+
+ENGINES = {"torch": ("torch", None), "float32": ("onnx", "float32"), "int8": ("onnx", "int8")}
+
+
+@pytest.fixture(scope="session", params=[(e, n) for e in ENGINES for n in NETWORKS], ids="-".join)
+def engine(request: pytest.FixtureRequest, make_translator: Any) -> TranslationEngine:
+    """Every engine on every kind of network."""
+    label, kind = request.param
+    name, precision = ENGINES[label]
+    opened: Any = open_engine(
+        make_translator(kind, precision), engine=name, device="cpu", threads=1
+    )
+    return opened  # type: ignore[no-any-return]
+
+
+def close(left: Any, right: Any) -> None:
+    np.testing.assert_allclose(left, right, atol=3e-5, rtol=1e-4)
+
+
+def some_rows(*lengths: int) -> list[list[int]]:
+    draw = np.random.default_rng(7)
+    return [[*draw.integers(4, V, length - 1).tolist(), 3] for length in lengths]
+
+
+def written(engine: TranslationEngine, source: list[int], words: list[int]) -> tuple[Floats, State]:
+    """Logits and state after words, one sentence alone."""
+    logits, state = engine.start(*pad_right([source]))
+    for word in words:
+        logits, state = engine.step(np.array([word]), state)
+    return logits, state
+
+
+def greedy(engine: TranslationEngine, sources: list[list[int]], steps: int = 12) -> Ids:
+    logits, state = engine.start(*pad_right(sources))
+    columns = [logits.argmax(1)]
+    for _ in range(steps):
+        logits, state = engine.step(columns[-1], state)
+        columns.append(logits.argmax(1))
+    return np.stack(columns, 1)
+
+
+def test_it_says_who_it_is(engine: TranslationEngine) -> None:
+    assert engine.vocab_size == V
+    assert engine.name in FAMILY.names()
+
+
+def test_a_padded_row_is_that_row_alone(engine: TranslationEngine) -> None:
+    sources = some_rows(5, 1, 9)
+    logits, state = engine.start(*pad_right(sources))
+    assert logits.shape == (3, V)
+    assert logits.dtype == np.float32
+    for words in ([4, 5, 6], [7, 8, 9]):
+        logits, state = engine.step(np.array(words), state)
+    weights = engine.attention(state)
+    assert weights.shape == (3, 9)
+    assert weights.dtype == np.float32
+    close(weights.sum(1), np.ones(3))
+    for row, source in enumerate(sources):
+        alone, alone_state = written(engine, source, [4 + row, 7 + row])
+        close(logits[row], alone[0])
+        close(weights[row, : len(source)], engine.attention(alone_state)[0])
+        assert not weights[row, len(source) :].any()
+
+
+def test_greedy_texts_do_not_depend_on_the_batch(engine: TranslationEngine) -> None:
+    sources = some_rows(*(2 + row % 7 for row in range(24)))
+    together = greedy(engine, sources)
+    for row, source in enumerate(sources):
+        np.testing.assert_array_equal(greedy(engine, [source])[0], together[row])
+
+
+def test_a_step_leaves_the_state_it_was_given(engine: TranslationEngine) -> None:
+    _, state = engine.start(*pad_right(some_rows(3, 4)))
+    weights = engine.attention(state).copy()
+    first, _ = engine.step(np.array([5, 6]), state)
+    engine.reorder(state, np.array([1]))
+    again, _ = engine.step(np.array([5, 6]), state)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(engine.attention(state), weights)
+
+
+def test_reordered_rows_go_on_as_those_rows(engine: TranslationEngine) -> None:
+    """A beam search widens, mixes hypotheses of a sentence, and loses sentences as they end."""
+    sources = some_rows(3, 8, 2, 5, 6)
+    logits, state = engine.start(*pad_right(sources))
+    history = [(row, []) for row in range(len(sources))]
+    moves = [
+        [0, 1, 1, 1, 2, 3, 3, 4],
+        [0, 2, 1, 1, 4, 6, 5, 7],
+        [7, 3, 2, 0, 2],
+        [1, 2, 3],
+        [0, 0, 1],
+        [2],
+    ]
+    for time, move in enumerate(moves):
+        rows = np.array(move)
+        state = engine.reorder(state, rows)
+        words = [4 + (5 * row + time) % 90 for row in range(len(rows))]
+        history = [
+            (history[row][0], [*history[row][1], word])
+            for row, word in zip(move, words, strict=True)
+        ]
+        logits, state = engine.step(np.array(words), state)
+        weights = engine.attention(state)
+        assert weights.shape == (len(rows), 8)
+        for row, (sentence, text) in enumerate(history):
+            alone, alone_state = written(engine, sources[sentence], text)
+            close(logits[row], alone[0])
+            length = len(sources[sentence])
+            close(weights[row, :length], engine.attention(alone_state)[0])
+            assert not weights[row, length:].any()
+    np.testing.assert_array_equal(engine.attention(engine.reorder(state, np.array([0]))), weights)
+
+
+def test_scores_are_the_log_probabilities_of_steps(engine: TranslationEngine) -> None:
+    sources = some_rows(4, 7, 2, 3)
+    targets = [[2, 9, 8, 7, 3], [2], [2, 5, 3], [2, 11, 12, 13, 14, 15, 3]]
+    found = engine.score(*pad_right(sources), *pad_right(targets))
+    assert found.shape == (4, 7)
+    assert found.dtype == np.float32
+    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        assert found[row, 0] == 0
+        assert not found[row, len(target) :].any()
+        for time in range(1, len(target)):
+            logits = written(engine, source, target[1:time])[0][0].astype(np.float64)
+            close(found[row, time], logits[target[time]] - np.log(np.exp(logits).sum()))
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_onnx_is_torch(kind: str, make_translator: Any) -> None:
+    sources = some_rows(4, 9, 1)
+    found = {}
+    for label, (name, precision) in ENGINES.items():
+        opened: Any = open_engine(make_translator(kind, precision), engine=name, device="cpu")
+        logits, state = opened.start(*pad_right(sources))
+        for words in ([5, 6, 7], [8, 9, 10]):
+            logits, state = opened.step(np.array(words), state)
+        found[label] = logits, opened.attention(state)
+    for left, right in zip(found["float32"], found["torch"], strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-4)
+    for left, right in zip(found["int8"], found["torch"], strict=True):
+        assert np.abs(left - right).max() < 0.1 * np.abs(right).max()

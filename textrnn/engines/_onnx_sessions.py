@@ -1,0 +1,44 @@
+"""Opening an exported graph with ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textrnn.errors import EngineError
+
+__all__ = ["open_session"]
+
+
+def open_session(graphs: Path, name: str, parameters_sha256: str, threads: int) -> Any:
+    """The session that runs ``NAME.onnx``.
+
+    Args:
+        graphs: the folder that ``textrnn export`` writes.
+        name: of the graph.
+        parameters_sha256: of the parameters that it must have been made from.
+        threads: processor threads for every call.
+
+    Raises:
+        EngineError: the graph is damaged, or was made from other parameters.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # else it holds on to the most that it ever needed
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without VNNI, products of 8-bit numbers saturate unless this asks for the exact ones.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    path = graphs / f"{name}.onnx"
+    try:
+        session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own have no common class
+        reason = str(error).strip().split("\n")[0]
+        raise EngineError(f"{path} cannot be run: {reason}") from error
+    made_from = session.get_modelmeta().custom_metadata_map.get("parameters_sha256")
+    if made_from != parameters_sha256:
+        raise EngineError(f"{path} was made from other parameters: run textrnn export again")
+    return session
