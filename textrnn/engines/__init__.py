@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 from textrnn.engines._base import (
     AnyEngine,
+    DeviceEngine,
     Engine,
     EngineEntry,
     Floats,
+    HeldLogits,
     Ids,
     State,
     StepEngine,
@@ -34,9 +36,11 @@ __all__ = [
     "AUTO",
     "FAMILY",
     "AnyEngine",
+    "DeviceEngine",
     "Engine",
     "EngineEntry",
     "Floats",
+    "HeldLogits",
     "Ids",
     "State",
     "StepEngine",

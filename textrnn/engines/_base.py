@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnyEngine",
+    "DeviceEngine",
     "Engine",
     "EngineEntry",
     "Floats",
+    "HeldLogits",
     "Ids",
     "State",
     "StepEngine",
@@ -58,6 +60,46 @@ class StepEngine(Protocol):
 
     def reorder(self, state: State, rows: Ids) -> State:
         """The state of ``rows`` (N,), in that order; a row may come twice or not at all."""
+        ...
+
+
+class HeldLogits(Protocol):
+    """Logits (B, V) that stay where they were computed, until ``numpy.asarray`` takes them all."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(B, V)."""
+        ...
+
+    def __len__(self) -> int:
+        """B."""
+        ...
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of them."""
+        ...
+
+    def __getitem__(self, places: tuple[Any, Any]) -> Floats:
+        """Those at ``rows, ids``."""
+        ...
+
+    def best(self, count: int, never: int) -> tuple[Ids, Floats]:
+        """The greatest of each row from id ``never`` on: ids and values (B, K), greatest first."""
+        ...
+
+    def log_totals(self, never: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logarithms of the sums of exponentials (B,): of all tokens, and from ``never`` on."""
+        ...
+
+
+class DeviceEngine(StepEngine, Protocol):
+    """What an engine on a device may offer beside :meth:`step`: the logits stay there.
+
+    Ask for it by ``getattr(engine, "step_on_device", engine.step)``.
+    """
+
+    def step_on_device(self, ids: Ids, state: State) -> tuple[HeldLogits, State]:
+        """See :meth:`step`."""
         ...
 
 

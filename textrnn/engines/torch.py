@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textrnn.engines._base import AnyEngine, Floats, Ids, State
+from textrnn.engines._torch_device import DeviceLogits, RecordedSteps, Step, record_on_cuda
 from textrnn.engines._torch_tools import inference, to_floats, to_tensor
 from textrnn.engines._torch_translation import TorchTranslationEngine
 from textrnn.engines._windows import Window, windows
@@ -31,7 +33,8 @@ class TorchEngine:
     """PyTorch, on a processor or a GPU; a state is a tuple per layer of tensors (B, H).
 
     Device ``auto`` is the GPU where there is a CUDA one, else the processor. On a processor, steps
-    of fewer than 16 rows take one thread unless ``threads`` says otherwise.
+    of fewer than 16 rows take one thread unless ``threads`` says otherwise; on a CUDA device, each
+    is a CUDA graph.
 
     Args:
         network: the network, in evaluation mode, on its device.
@@ -48,6 +51,9 @@ class TorchEngine:
         self._network = network
         self._threads = threads
         self._device = next(network.parameters()).device
+        self._step: Step = self._plain_step
+        if self._device.type == "cuda":
+            self._step = RecordedSteps(self._plain_step, record_on_cuda)
 
     @classmethod
     def refusal(cls, folder: ModelFolder, device: str) -> str | None:
@@ -85,9 +91,16 @@ class TorchEngine:
 
     def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
         """See :meth:`textrnn.engines.Engine.step`."""
+        logits, state = self.step_on_device(ids, state)
+        return np.asarray(logits), state
+
+    def step_on_device(self, ids: Ids, state: State) -> tuple[DeviceLogits, State]:
+        """See :class:`textrnn.engines.DeviceEngine`."""
+        parts = [part for layer in state for part in layer]
         with inference(self._threads, len(ids)):
-            hidden, state = self._network.step(self._tensor(ids), state)
-            return to_floats(self._network.logits(hidden)), state
+            logits, *after = self._step([self._tensor(ids), *parts])
+        new = iter(after)
+        return DeviceLogits(logits), tuple(tuple(next(new) for _ in layer) for layer in state)
 
     def reorder(self, state: State, rows: Ids) -> State:
         """See :meth:`textrnn.engines.Engine.reorder`."""
@@ -140,6 +153,15 @@ class TorchEngine:
             for layer in zip(state, after, strict=True)
         )
         return hidden, after
+
+    def _plain_step(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Ids (B,) and the parts of a state to logits (B, V) and the new parts."""
+        ids, *parts = inputs
+        rest = iter(parts)
+        cells = self._network.encoder.cells()
+        state = tuple(tuple(next(rest) for _ in range(cell.state_parts)) for cell in cells)
+        hidden, after = self._network.step(ids, state)
+        return self._network.logits(hidden), *(part for layer in after for part in layer)
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         return to_tensor(array, self._device)

@@ -62,6 +62,7 @@ def beam_search(
     """
     if plan.coverage_penalty and attention is None:
         raise UsageError("coverage_penalty does not apply to a model that has no attention")
+    step = getattr(engine, "step_on_device", engine.step)
     search = Search(plan, beginnings, wishes or [Wish()] * len(beginnings))
     while True:
         parents, ids = search.extend(logits, attention(state) if attention else None)
@@ -69,7 +70,7 @@ def beam_search(
             return search.results()
         if not _same(parents, len(logits)):
             state = engine.reorder(state, parents)
-        logits, state = engine.step(ids, state)
+        logits, state = step(ids, state)
 
 
 def _same(rows: Ids, count: int) -> bool:

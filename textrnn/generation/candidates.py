@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.engines import Floats
+from textrnn.engines import Floats, HeldLogits
 from textrnn.generation.rules import Ids, Logits
 from textrnn.tokenizers import EOS
 
-__all__ = ["NEVER", "best_tokens", "log_totals"]
+__all__ = ["NEVER", "AnyLogits", "best_tokens", "log_totals"]
+
+AnyLogits: TypeAlias = Logits | HeldLogits
 
 NEVER = EOS
 """Ids below this one (PAD, UNK, BOS) are never generated, so they are a margin to leave out."""
@@ -18,7 +22,7 @@ _FEW = 16  # up to here, looking for the greatest again and again is quicker tha
 _CHUNK = 1 << 18  # numbers worked on at a time: they stay in the processor's own memory
 
 
-def best_tokens(logits: Logits, count: int) -> tuple[Ids, Floats]:
+def best_tokens(logits: AnyLogits, count: int) -> tuple[Ids, Floats]:
     """The ``count`` greatest logits of each row, PAD, UNK and BOS left out: ids and values (B, K).
 
     Greatest first; of equals, the smaller id first.
@@ -26,6 +30,8 @@ def best_tokens(logits: Logits, count: int) -> tuple[Ids, Floats]:
     >>> best_tokens(np.array([[9, 9, 9, 1, 3, 3, 2]], np.float32), 3)
     (array([[4, 5, 6]]), array([[3., 3., 2.]], dtype=float32))
     """
+    if not isinstance(logits, np.ndarray):
+        return logits.best(count, NEVER)
     count = min(count, logits.shape[1] - NEVER)
     ids = np.empty((len(logits), count), np.int64)
     values = np.empty((len(logits), count), np.float32)
@@ -58,12 +64,16 @@ def _partitioned(logits: Logits, ids: Ids, values: Floats) -> None:
         values[row] = numbers[chosen]
 
 
-def log_totals(logits: Logits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def log_totals(
+    logits: AnyLogits,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Logarithms of the sums of exponentials: of all tokens (B,), and without PAD, UNK and BOS.
 
     >>> [totals.round(4).tolist() for totals in log_totals(np.zeros((1, 8), np.float32))]
     [[2.0794], [1.6094]]
     """
+    if not isinstance(logits, np.ndarray):
+        return logits.log_totals(NEVER)
     allowed = logits[:, NEVER:]
     greatest = allowed.max(axis=1)
     sums = np.empty(len(logits))

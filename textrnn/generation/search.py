@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from textrnn.engines import Floats
 from textrnn.errors import GenerationError
-from textrnn.generation.candidates import best_tokens, log_totals
+from textrnn.generation.candidates import AnyLogits, best_tokens, log_totals
 from textrnn.generation.grid import Grid
 from textrnn.generation.history import History
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import FinishReason, allow
-from textrnn.generation.rules import Ids, Logits
+from textrnn.generation.rules import Ids
 from textrnn.generation.scoring import coverage_penalty
 from textrnn.tokenizers import EOS, UNK
 
@@ -83,7 +83,7 @@ class Search:
         looks_back = plan.rules or plan.guard is not None
         self._history = History(beginnings) if looks_back else None
 
-    def extend(self, logits: Logits, weights: Floats | None) -> tuple[Ids, Ids]:
+    def extend(self, logits: AnyLogits, weights: Floats | None) -> tuple[Ids, Ids]:
         """Go on with every row by its best tokens.
 
         Args:
@@ -119,7 +119,7 @@ class Search:
             for sentence, ends in enumerate(self._ends)
         ]
 
-    def _candidates(self, logits: Logits, count: int) -> tuple[Ids, Numbers, Numbers]:
+    def _candidates(self, logits: AnyLogits, count: int) -> tuple[Ids, Numbers, Numbers]:
         """The best tokens of each row (N, C), the log-probabilities of the texts they make (N, C).
 
         Texts that may not be made have -inf. Last, the logarithms of the model's own totals (N,).
@@ -146,30 +146,35 @@ class Search:
         return ids, grown, model
 
     def _with_wanted(
-        self, ids: Ids, grown: Numbers, logits: Logits, totals: Numbers
+        self, ids: Ids, grown: Numbers, logits: AnyLogits, totals: Numbers
     ) -> tuple[Ids, Numbers]:
         """The candidates (N, C) and those that go on with a term, whatever the rules say."""
         wanted = self._grid.wanted()
-        scores = np.take_along_axis(logits, np.maximum(wanted, 0), axis=1) - totals[:, None]
+        scores = (
+            np.take_along_axis(np.asarray(logits), np.maximum(wanted, 0), axis=1) - totals[:, None]
+        )
         known = (wanted[:, :, None] == ids[:, None, :]).any(axis=2)
         scores[known | (wanted < 0)] = -np.inf
         return np.hstack([ids, wanted]), np.hstack([grown, self._totals[:, None] + scores])
 
-    def _allowed(self, logits: Logits, count: int) -> Logits:
+    def _allowed(self, logits: AnyLogits, count: int) -> AnyLogits:
         """The logits that the rules and the guard leave; the same array where they change none."""
         if self._history is None:
             return logits
         window = self._history.window()
-        allowed = logits
+        allowed: AnyLogits = logits
         if self._plan.rules:
-            allowed = allow(self._plan.rules, window, logits, count, unknown=self._plan.unknown)
+            allowed = allow(
+                self._plan.rules, window, np.asarray(logits), count, unknown=self._plan.unknown
+            )
         if self._plan.guard is not None:
             rows, tokens = self._plan.guard.bans(window)
             guarded = self._guarded[self._sentences[rows]]
             rows, tokens = rows[guarded], tokens[guarded]
             if len(rows):
-                allowed = allowed.copy() if allowed is logits else allowed
-                allowed[rows, tokens] = -np.inf
+                changed = np.array(allowed)
+                changed[rows, tokens] = -np.inf
+                allowed = changed
         return allowed
 
     def _forced(self, count: int) -> list[tuple[Ids, int]]:
