@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from collections.abc import Callable
@@ -78,7 +79,7 @@ def test_what_does_not_apply_and_what_is_not_there(
     run: Callable, toy_model: Path, better: Path, tmp_path: Path
 ) -> None:
     words = ("evaluate", "-m", toy_model)
-    assert "Missing option '--data'" in run(*words).err
+    assert "nothing to measure on: give --data" in run(*words).err
     done = run(*words, "--data", "x", "--references", "y")
     assert (done.code, "--references does not apply" in done.err) == (2, True)
     done = run(*words, "--data", tmp_path / "nothing.txt")
@@ -108,3 +109,39 @@ def test_data_that_is_not_there(
     done = run("evaluate", "-m", toy_model, *(given.get(word, word) for word in words))
     assert (done.code, done.out, done.err.count("\n")) == (code, "", 1), done.err
     assert re.search(message, done.err), done.err
+
+
+def test_minimal_pairs(run: Callable, toy_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    pairs = [("the cat sat.", "cat the sat.", "order"), ("sat the", "the cat", "none")]
+    keys = ("sentence_good", "sentence_bad", "UID")
+    file.write_text("".join(json.dumps(dict(zip(keys, p, strict=True))) + "\n" for p in pairs))
+    done = run("evaluate", "--minimal-pairs", file, "-m", toy_model)
+    assert [line.split() for line in done.lines] == [
+        ["accuracy", "pairs"],
+        ["order", "1.0000", "1"],
+        ["none", "0.0000", "1"],
+        ["all", "0.5000", "2"],
+    ]
+    piped = run(
+        "evaluate", "--minimal-pairs", "-", "-m", toy_model, "--json", piped=file.read_bytes()
+    )
+    order, _, overall = piped.records
+    shared = {"model": str(toy_model), "minimal_pairs": "-"}
+    assert order == shared | {"group": "order", "accuracy": 1.0, "pairs": 1, "right": 1}
+    assert overall == shared | {"accuracy": 0.5, "pairs": 2, "right": 1}
+    bad = run("evaluate", "--minimal-pairs", "-", "-m", toy_model, piped="nothing\n")
+    assert (bad.code, "<stdin>, line 1 is not JSON" in bad.err) == (1, True)
+
+
+def test_minimal_pairs_stand_alone(run: Callable, toy_model: Path) -> None:
+    done = run("evaluate", "--minimal-pairs", "pairs", "--data", "text", "-m", toy_model)
+    assert (done.code, done.err) == (
+        2,
+        "textrnn: error: --data does not apply beside --minimal-pairs: leave it out\n",
+    )
+    done = run("evaluate", "-m", toy_model)
+    assert (done.code, done.err) == (
+        2,
+        "textrnn: error: nothing to measure on: give --data, or --minimal-pairs FILE\n",
+    )

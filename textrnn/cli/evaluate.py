@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from textrnn.cli._io import aligned, figure, json_line, open_output
+from textrnn.cli._minimal_pairs import evaluate_minimal_pairs, refuse_beside_minimal_pairs
 from textrnn.cli._models import SHIPPED
 from textrnn.cli._options import (
     Device,
@@ -37,17 +38,22 @@ app = new_app()
         "textrnn evaluate --data book.txt",
         "textrnn evaluate -m runs/stories/model --data texts/ --split valid --json",
         "textrnn evaluate -m runs/mine/model --data book.txt --compare stories-en",
+        "textrnn evaluate --minimal-pairs blimp/anaphor_number_agreement.jsonl",
         "textrnn evaluate -m runs/en-de/model --data pairs/test          (test.en and test.de)",
         "textrnn evaluate -m runs/en-de/model --data test.en --references test.de",
     )
 )
 def evaluate(
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--data", metavar="PATH|HUB_ID", help="A file, a folder, or a set on the hub."
         ),
-    ],
+    ] = None,
+    minimal_pairs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead of --data: pairs of sentences, as in BLiMP."),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Of the hub set, or the file in the folder."),
@@ -100,14 +106,33 @@ def evaluate(
     For a translator: BLEU, chrF2 and TER by sacrebleu, with their signatures. A source that several
     pairs share is translated once, and their targets are its references.
 
+    --minimal-pairs reads lines of JSON with sentence_good and sentence_bad, and tells in how many
+    the good sentence is the more probable one, over all and for each UID. A tie counts as wrong.
+
     A folder's 8-bit graphs are what --engine auto runs; --engine torch gives the figures in
     float32.
     """
+    place = Place(engine, device, threads)
+    if minimal_pairs is not None:
+        refuse_beside_minimal_pairs(
+            data=data,
+            split=split,
+            column=column,
+            source=source,
+            target=target,
+            references=references,
+            tokenize=tokenize,
+            compare=compare,
+        )
+        evaluate_minimal_pairs(minimal_pairs, model, vars(place), output, as_json=json)
+        return
+    if data is None:
+        raise UsageError("nothing to measure on: give --data, or --minimal-pairs FILE")
     if compare == model:
         raise UsageError(f"--compare {compare} is the model itself: name another one")
     names = [model] if compare is None else [model, compare]
     asked = Data(data, split, column, source, target, tuple(references or ()), tokenize)
-    evaluate_models(names, asked, Place(engine, device, threads), output, as_json=json)
+    evaluate_models(names, asked, place, output, as_json=json)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from textrnn.models.language_model import LanguageModel
 from textrnn.models.measuring import Speed, measure_speed
+from textrnn.models.minimal_pairs import (
+    MinimalPair,
+    PairAccuracy,
+    minimal_pair_accuracy,
+    read_minimal_pairs,
+)
 from textrnn.models.pool import Pool, Request
 from textrnn.models.results import Generation, Score, TokenScore
 from textrnn.models.session import Session
+from textrnn.models.surprisal import WordScore, word_scores
 from textrnn.models.translating import (
     AttentionMap,
     Candidate,
@@ -24,6 +31,8 @@ __all__ = [
     "Generation",
     "Glossary",
     "LanguageModel",
+    "MinimalPair",
+    "PairAccuracy",
     "Pool",
     "Request",
     "Score",
@@ -35,5 +44,9 @@ __all__ = [
     "TranslationScore",
     "TranslationSettings",
     "Translator",
+    "WordScore",
     "measure_speed",
+    "minimal_pair_accuracy",
+    "read_minimal_pairs",
+    "word_scores",
 ]
