@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from textrnn.config import LanguageModelRecipe, validate
+from textrnn.config import Recipe, validate
 from textrnn.errors import UnknownNameError, UsageError
 from textrnn.recipe import load_recipe, recipe_names, recipe_path, recipe_summary
 from textrnn.tokenizers import load_tokenizer, vocab_names, vocab_path
@@ -17,7 +17,7 @@ every_recipe = pytest.mark.parametrize("name", recipe_names())
 @every_recipe
 def test_a_shipped_recipe_is_valid(name: str) -> None:
     recipe = load_recipe(name)
-    assert isinstance(recipe, LanguageModelRecipe)
+    assert isinstance(recipe, Recipe)
     assert recipe.card.summary
     if recipe.tokenizer is not None and recipe.tokenizer.path is not None:
         assert recipe.tokenizer.path in vocab_names()
@@ -27,7 +27,7 @@ def test_a_shipped_recipe_is_valid(name: str) -> None:
 @every_recipe
 def test_a_recipe_that_is_written_out_whole_is_the_same_recipe(name: str) -> None:
     recipe = load_recipe(name)
-    again = validate(LanguageModelRecipe, recipe.model_dump(mode="json"), "again")
+    again = validate(type(recipe), recipe.model_dump(mode="json"), "again")
     assert again.model_dump() == recipe.model_dump()
 
 
@@ -75,7 +75,7 @@ def test_overrides_are_laid_over(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("task=null", r"recipe tiny.yaml: task is missing \(known: language_modeling, translation\)"),
+        ("task=null", r"recipe tiny.yaml: task is missing \(known: language_modeling, tra"),
         ("task=language_modelling", "no task 'language_modelling' .*did you mean 'language_mod"),
         ("task=[a]", r"no task '\['a'\]'|no task \"\['a'\]\""),
     ],

@@ -69,7 +69,8 @@ class PairTokenizerSection(TokenizerSection):
     def _joint_or_separate(self) -> Self:
         if (self.source is None) != (self.target is None):
             raise ValueError("source and target are given together, or neither of them")
-        joint = self.model_fields_set - {"source", "target"}
+        sides = {"source", "target"}
+        joint = {name for name, value in self if value is not None} - sides
         if self.source is not None and joint:
             raise ValueError(
                 f"with source and target, each has settings of its own: {', '.join(sorted(joint))} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -262,7 +263,8 @@ def _find(
 ) -> list[AlignedFiles | PairTable]:
     """What ``name`` means: a table, two files with the endings of the sides, or a folder of both.
 
-    The names of a validation split stand for each other.
+    The names of a validation split stand for each other, and two files may have a longer name than
+    the one given, where no others have.
     """
     folder = Path(data.path).expanduser() if data.path is not None else Path()
     aliases = SPLIT_NAMES["valid"] if split == "valid" and name in SPLIT_NAMES["valid"] else (name,)
@@ -281,6 +283,8 @@ def _find(
             found = _inside(stem, sides)
         if found:
             return found
+    if len(longer := _longer(folder / name, sides)) == 1:
+        return longer
     raise DataError(
         f"data.{split}: no pair of files {folder / name}.{sides[0]} and .{sides[1]}, and no table "
         f"{folder / name}{files_near(folder, name)}"
@@ -299,6 +303,16 @@ def _aligned(stem: Path, sides: tuple[str, str]) -> list[AlignedFiles | PairTabl
         missing = sides[0] if source is None else sides[1]
         raise DataError(f"{source or target} has no {stem.name}.{missing} beside it")
     return []
+
+
+def _longer(stem: Path, sides: tuple[str, str]) -> list[AlignedFiles | PairTable]:
+    """Pairs of files whose name goes on: ``test`` may be ``test_2016_flickr.en`` and ``.de``."""
+    stems = {
+        file.with_name(file.name.removesuffix(".gz").removesuffix(f".{sides[0]}"))
+        for packed in PACKED
+        for file in stem.parent.glob(f"{glob.escape(stem.name)}[._-]*.{sides[0]}{packed}")
+    }
+    return [pair for longer in sorted(stems) for pair in _aligned(longer, sides)]
 
 
 def _tables(stem: Path, sides: tuple[str, str]) -> list[AlignedFiles | PairTable]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ __all__ = ["IGNORE", "TokenStreams", "Window"]
 
 IGNORE = -1
 """The target of a place that is not to be predicted."""
+
+_SHORTEST = 5
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class TokenStreams:
         rows: B over all processes.
         bptt: T, the tokens after which backpropagation is cut; the state is carried on.
         whole: leave nothing out.
+        lengths: of the windows, where they are not all ``bptt``; they sum to ``row_length``.
         rank: which process this is.
         world: of how many; each reads ``rows / world`` rows.
 
@@ -62,6 +66,7 @@ class TokenStreams:
     whole: bool = False
     rank: int = 0
     world: int = 1
+    lengths: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that there is something to read."""
@@ -80,14 +85,49 @@ class TokenStreams:
         targets = len(self.ids) - 1
         return -(-targets // self.rows) if self.whole else targets // self.rows
 
+    def varied(self, short: float, deviation: float, seed: tuple[int, ...]) -> TokenStreams:
+        """The same streams, read in windows of random lengths (arXiv:1708.02182, section 4.1).
+
+        So that no token always stands at a window's end. A length is drawn from a normal
+        distribution around ``bptt`` or, now and then, around half of it, and is at least 5.
+
+        Args:
+            short: the probability of the half.
+            deviation: the standard deviation, in tokens.
+            seed: the same one draws the same lengths.
+
+        >>> TokenStreams(np.arange(801), rows=2, bptt=70).varied(0.05, 5.0, (1, 0)).lengths
+        (72, 74, 65, 74, 67, 48)
+        """
+        random = np.random.default_rng(seed)
+        least = min(_SHORTEST, self.bptt)
+        lengths: list[int] = []
+        left = self.row_length
+        while left > 0:
+            middle = self.bptt / 2 if random.random() < short else self.bptt
+            lengths.append(min(left, max(least, round(random.normal(middle, deviation)))))
+            left -= lengths[-1]
+        return replace(self, lengths=tuple(lengths))
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """Where along a row each window ends."""
+        if self.lengths:
+            return np.cumsum(self.lengths)
+        return np.minimum(np.arange(1, self._windows + 1) * self.bptt, self.row_length)
+
+    @property
+    def _windows(self) -> int:
+        return len(self.lengths) or -(-self.row_length // self.bptt)
+
     def __len__(self) -> int:
-        return -(-self.row_length // self.bptt)
+        return self._windows
 
     def window(self, index: int) -> Window:
         """The window at ``index``, for this process's rows."""
         here = self.rows // self.world
-        begin = index * self.bptt
-        width = min(self.bptt, self.row_length - begin)
+        begin, end = int(self._ends[index - 1]) if index else 0, int(self._ends[index])
+        width = end - begin
         last = len(self.ids) - 1
         ids = np.zeros((here, width), np.int64)
         targets = np.full((here, width), IGNORE, np.int64)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textrnn.config import PairDataSettings
 from textrnn.data import AlignedFiles, PairSource, open_pairs
-from textrnn.data.sources import is_table
+from textrnn.data.sources import SPLIT_NAMES, is_table
 from textrnn.errors import DataError, UsageError
 from textrnn.metrics import Comparison, compare_translations, score_translations
 from textrnn.model_folder import ModelFolder
@@ -64,7 +64,8 @@ def score_pairs(folder: ModelFolder, asked: Asked) -> Figures:
     )
     figures: Figures = {name: score.value for name, score in scores.items()}
     figures["perplexity"] = _perplexity(translator, test)
-    figures |= {"sources": len(test.sources), "references": sum(map(len, test.references))}
+    counts = {"sentences": len(test.sources), "translations": sum(map(len, test.references))}
+    figures |= counts
     return figures | {f"{name} signature": score.signature for name, score in scores.items()}
 
 
@@ -151,7 +152,10 @@ def find_pairs(asked: Asked, sides: tuple[str, str]) -> list[PairSource]:
     else:
         local_or_hub(path if path.exists() else asked.data)
         settings = PairDataSettings(path=str(asked.data), test=asked.split or "test")
-    found = open_pairs(settings, "test", sides)
+    if settings.test in SPLIT_NAMES["valid"]:
+        found = open_pairs(settings.model_copy(update={"valid": settings.test}), "valid", sides)
+    else:
+        found = open_pairs(settings, "test", sides)
     return [found] if found is not None else []
 
 
