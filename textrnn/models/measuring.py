@@ -24,6 +24,7 @@ BATCHES = (1, 8, 64)
 PROMPT = "Once upon a time"
 AT_ONCE = 32  # tokens in one measurement, all texts together, and four at least of each
 GEMM = (512, 1024, 1024)
+BLOCK = 256  # weights to a scale, in 8 bits
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Speed:
         weight_bytes: what a step must read.
         read_bytes_per_second: this machine's rate, one thread, at that size.
         read_share: of that rate, reached by tokens of one text.
-        gemm_flops: floating-point operations a second of one thread's matrix product in float32.
+        gemm_flops: floating-point operations a second of a matrix product in float32 by numpy, on
+            as many threads as it takes.
     """
 
     engine: str
@@ -146,12 +148,16 @@ def _step_seconds(model: LanguageModel, rows: int, seconds: float) -> float:
 
 
 def _weight_bytes(folder: ModelFolder, precision: str) -> int:
-    """Of an embedding that is not the output layer too, a step reads one row."""
+    """What a step reads, in 8 bits a scale for each block too.
+
+    Of an embedding that is not the output layer as well, it reads one row.
+    """
     shapes = folder.tensor_shapes()
     table = shapes.get("encoder.embedding.weight", ())
     tied = "head.weight" not in shapes and "head.softmax.head.weight" not in shapes
     numbers = sum(map(prod, shapes.values())) - (0 if tied else prod(table))
-    return int(numbers * (1 + 4 / 128 if precision == "int8" else 4))
+    vectors = sum(prod(shape) for shape in shapes.values() if len(shape) < 2)
+    return 4 * vectors + int((numbers - vectors) * (1 + 4 / BLOCK if precision == "int8" else 4))
 
 
 def _peak_bytes() -> int:
