@@ -1,7 +1,10 @@
-"""Products for many rows are those for a few, and the weights are stored once."""
+"""Products in 8 bits by every way there is: for a few rows, for many, and without 8-bit units."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +13,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from textrnn.engines.onnx import OnnxEngine
 from textrnn.export.batching import take_many_rows
 from textrnn.export.quantizing import quantize_weights
+from textrnn.generation import pad_right
+from textrnn.model_folder import open_model_folder
 
 
 def product(columns: int, rows: int, *, bias: bool) -> onnx.ModelProto:
@@ -51,6 +57,61 @@ def test_the_results_are_the_same(columns: int, bias: bool) -> None:
         wanted, found = run(few, x[:rows]), run(many, x[:rows])
         sizes = np.abs(wanted).max(1, keepdims=True)
         assert (np.abs(found - wanted) <= 1e-5 * sizes).all()
+
+
+def dequantized(model: onnx.ModelProto) -> Any:
+    """The matrix (N, K) that a quantised product stands for."""
+    arrays = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    numbers, scales = arrays["matrix.q8"].astype(np.float32) - 128, arrays["matrix.scale"]
+    return (numbers * scales[:, :, np.newaxis]).reshape(len(numbers), -1)
+
+
+@pytest.mark.parametrize("columns", [48, 512])
+def test_a_machine_without_units_for_8_bits_is_within_tolerance(columns: int) -> None:
+    # ONNX Runtime cannot be told to leave AVX-512 alone. What it does where the processor has no
+    # such units is asked for by the accuracy level: weights in float32, activations not rounded.
+    model = product(columns, 40, bias=True)
+    exact = onnx.ModelProto()
+    exact.CopyFrom(model)
+    (level,) = (a for a in exact.graph.node[0].attribute if a.name == "accuracy_level")
+    level.i = 1
+    x = np.random.default_rng(1).standard_normal((9, columns)).astype(np.float32)
+    bias = next(numpy_helper.to_array(t) for t in model.graph.initializer if t.name == "bias")
+    wanted = x @ dequantized(model)[:, :columns].T + bias
+    sizes = np.abs(wanted).max(1, keepdims=True)
+    assert (np.abs(run(exact, x) - wanted) <= 1e-5 * sizes).all()
+    # Rounding moves a value by half a step, which is a 127th of the greatest one, at most.
+    moved = np.abs(x).max(1, keepdims=True) / 254 * np.abs(dequantized(model)).sum(1)
+    for way in (model, take_many_rows(model)):
+        assert (np.abs(run(way, x) - wanted) <= moved + 1e-5 * sizes).all()
+
+
+def nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """All nodes, those in loops too."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            yield from nodes_of(attribute.g)
+
+
+def test_a_model_says_the_same_without_units_for_8_bits(toy_model: Path, tmp_path: Path) -> None:
+    folder = open_model_folder(toy_model)
+    shutil.copytree(toy_model / "onnx", tmp_path / "onnx")
+    changed = 0
+    for name in ("step", "read"):
+        model = onnx.load(tmp_path / "onnx" / f"{name}.onnx", load_external_data=False)
+        for node in nodes_of(model.graph):
+            for attribute in node.attribute:
+                if attribute.name == "accuracy_level":
+                    attribute.i, changed = 1, changed + 1
+        onnx.save(model, tmp_path / "onnx" / f"{name}.onnx")
+    assert changed >= 4
+    ids, lengths = pad_right([[2, *range(5, 25)], [2, 9, 8]])
+    rounded, exact = (
+        OnnxEngine(path / "onnx", folder.parameters_sha256).start(ids, lengths)[0]
+        for path in (toy_model, tmp_path)
+    )
+    assert 0 < np.abs(rounded - exact).max() < 0.01 * np.abs(exact).max()
 
 
 def test_weights_are_those_that_were_stored() -> None:
