@@ -34,6 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "accumulation": {"accumulation": 2},
     "epochs": {"steps": None, "epochs": 1.5},
     "bf16": {"precision": "bf16"},
+    "variable bptt": {"variable_bptt": {"short": 0.5, "deviation": 2.0}, "evaluate_every": 2},
 }
 DROPOUTS = {"dropout": 0.3, "weight_drop": 0.2, "embedding_dropout": 0.1}
 STEPS = 8

@@ -291,6 +291,17 @@ def test_the_rate_of_a_step_is_the_schedules(begin: Begin) -> None:
     assert rates == pytest.approx([0.5, 0.8, 0.6, 0.4])
 
 
+def test_the_rate_follows_the_windows_length(begin: Begin) -> None:
+    variable = {"short": 0.5, "deviation": 1.0}
+    run = begin(bptt=10, variable_bptt=variable, steps=8, schedule={"kind": "constant"}).go()
+    steps = run.of(StepDone)
+    counts = np.diff([0, *(step.tokens for step in steps)])
+    assert len(set(counts)) > 1
+    rate, rows = run.trainer.settings.optimizer.learning_rate, run.trainer.settings.batch_size
+    expected = [rate * count / rows / 10 for count in counts]
+    assert [step.learning_rate for step in steps] == pytest.approx(expected)
+
+
 def test_a_plateau_lowers_the_rate_and_leaves_early_stopping_alone(begin: Begin) -> None:
     run = begin(
         steps=50,

@@ -34,6 +34,7 @@ from textrnn.config.training import (
     TrainingSettings,
     TranslationTrainingSettings,
     UnfreezeSettings,
+    VariableBpttSettings,
 )
 from textrnn.config.translation import (
     AttentionSettings,
@@ -65,6 +66,7 @@ __all__ = [
     "TranslationRecipe",
     "TranslationTrainingSettings",
     "UnfreezeSettings",
+    "VariableBpttSettings",
     "apply_overrides",
     "override_pairs",
     "read_yaml",

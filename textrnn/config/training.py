@@ -24,6 +24,7 @@ __all__ = [
     "TrainingSettings",
     "TranslationTrainingSettings",
     "UnfreezeSettings",
+    "VariableBpttSettings",
 ]
 
 
@@ -100,11 +101,23 @@ class RunSettings(Settings):
         return self
 
 
+class VariableBpttSettings(Settings):
+    """Windows of random lengths around ``bptt`` (arXiv:1708.02182, section 4.1).
+
+    With the probability ``short`` around half of it; ``deviation`` is in tokens. A step's learning
+    rate is multiplied by its window's length over ``bptt``.
+    """
+
+    short: Probability = 0.05
+    deviation: NotNegative = 5.0
+
+
 class TrainingSettings(RunSettings):
     """A language model's run: ``batch_size`` streams, read ``bptt`` tokens at a time."""
 
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
     bptt: Annotated[int, Field(ge=1, le=65_536)] = 64
+    variable_bptt: VariableBpttSettings | None = None
     activation_regularization: NotNegative = 0.0
     temporal_regularization: NotNegative = 0.0
     evaluate_batch_size: Count = 32

@@ -70,6 +70,10 @@ class Task(ABC):
     def inputs(self, batch: Any, device: torch.device) -> tuple[Tensor, ...]:
         """A batch's tensors on the device, as the network's forward takes them before the state."""
 
+    def rate_factor(self, group: Sequence[Any]) -> float:
+        """What the learning rate of a step over these batches is multiplied by."""
+        return 1.0
+
     @abstractmethod
     def evaluate(self) -> Scores | None:
         """Scores on the validation data; None where there are none."""

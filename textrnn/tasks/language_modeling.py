@@ -206,7 +206,11 @@ class LanguageModeling(Task):
     def _streams(self, epoch: int) -> TokenStreams:
         settings, (rank, world) = self._settings, self._place
         ids = self._train(epoch).ids()
-        return TokenStreams(ids, settings.batch_size, settings.bptt, rank=rank, world=world)
+        streams = TokenStreams(ids, settings.batch_size, settings.bptt, rank=rank, world=world)
+        variable = settings.variable_bptt
+        if variable is None:
+            return streams
+        return streams.varied(variable.short, variable.deviation, (settings.seed, epoch))
 
     def batches(self, epoch: int, start: int) -> Iterator[Window]:
         """The windows of an epoch, one after the other along every stream."""
@@ -220,6 +224,12 @@ class LanguageModeling(Task):
     def inputs(self, batch: Window, device: torch.device) -> tuple[Tensor, ...]:
         """Ids and targets."""
         return batch.ids.to(device), batch.targets.to(device)
+
+    def rate_factor(self, group: Sequence[Window]) -> float:
+        """Where windows differ in length, theirs over ``bptt`` (arXiv:1708.02182, section 4.1)."""
+        if self._settings.variable_bptt is None:
+            return 1.0
+        return sum(window.ids.shape[1] for window in group) / (len(group) * self._settings.bptt)
 
     def groups(self) -> Sequence[Sequence[nn.Parameter]]:
         """The output layer with the embedding, then the recurrent layers from last to first."""

@@ -155,6 +155,7 @@ class Trainer:
             progress.done(settings, self._epoch_batches),
             progress.plateaus,
         )
+        rate *= self.task.rate_factor(group)
         set_learning_rate(self.optimizer, rate)
         tokens = sum(batch.tokens for batch in group)
         total = 0.0
