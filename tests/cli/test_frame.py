@@ -109,8 +109,6 @@ def test_a_model_that_is_not_there(run: Callable, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ["generate", "-p", "a", "-m"],
-        ["score", "a", "-m"],
         ["evaluate", "--data", "DATA", "-m"],
         ["finetune", "--data", "DATA", "-o", "OUT"],
     ],

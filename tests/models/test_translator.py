@@ -262,7 +262,9 @@ def test_greedy_is_a_beam_of_one(texts: list[str], seed: int) -> None:
     assert [one.text for one in searched] == [one.text for one in drawn]
     assert [one.alignment for one in searched] == [one.alignment for one in drawn]
     for one, other in zip(searched, drawn, strict=True):
-        assert [t.bits for t in one.tokens] == pytest.approx([t.bits for t in other.tokens])
+        assert [t.bits for t in one.tokens] == pytest.approx(
+            [t.bits for t in other.tokens], abs=1e-4
+        )
         assert [t.id for t in one.tokens] == [t.id for t in other.tokens]
 
 

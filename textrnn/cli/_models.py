@@ -3,18 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textrnn.cli._errors import warn
 from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from textrnn.models import LanguageModel
+    from textrnn.model_folder import ModelFolder
+    from textrnn.models import LanguageModel, Translator
 
-__all__ = ["SHIPPED", "open_language_model", "refuse_for_language_models", "warn_of_unknown"]
+__all__ = [
+    "SHIPPED",
+    "SHIPPED_TRANSLATOR",
+    "open_folder",
+    "open_language_model",
+    "open_translator",
+    "refuse_for_language_models",
+    "warn_of_foreign",
+    "warn_of_unknown",
+]
 
 SHIPPED = "stories-en"
+SHIPPED_TRANSLATOR = "en-de"
 MOST_SHOWN = 10
+
+_CALLED = {"language_modeling": "a language model", "translation": "a translator"}
+_COMMANDS = {"language_modeling": "textrnn generate", "translation": "textrnn translate"}
+
+
+def open_folder(name: str, task: str | None = None) -> ModelFolder:
+    """The folder of the model called ``name``.
+
+    Raises:
+        UnknownNameError: no such model.
+        UsageError: it is a model for another task; says which command it is for.
+        ModelFolderError: it is damaged.
+    """
+    from textrnn.model_folder import find_model, open_model_folder
+
+    folder = open_model_folder(find_model(name))
+    if task is not None and folder.task != task:
+        is_what = _CALLED.get(folder.task, f"a model for {folder.task}")
+        command = _COMMANDS.get(folder.task)
+        instead = f": use {command} --model {name}" if command else ""
+        raise UsageError(f"{name} is {is_what}, not {_CALLED[task]}{instead}")
+    return folder
 
 
 def open_language_model(
@@ -24,14 +58,43 @@ def open_language_model(
 
     Raises:
         UnknownNameError: no such model.
-        ModelFolderError: it is damaged, or a model for another task.
+        UsageError: it is a model for another task.
+        ModelFolderError: it is damaged.
         EngineError: it cannot run here.
     """
-    from textrnn.model_folder import find_model, open_model_folder
+    folder = open_folder(name, "language_modeling")
     from textrnn.models import LanguageModel
 
-    folder = open_model_folder(find_model(name), task="language_modeling")
     return LanguageModel.open(folder, engine=engine, device=device, threads=threads)
+
+
+def open_translator(
+    name: str,
+    others: Sequence[str] = (),
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+) -> Translator:
+    """The translator called ``name``, ready to use, alone or together with ``others``.
+
+    Raises:
+        UnknownNameError: no such model.
+        UsageError: one of them is a model for another task, or they have different vocabularies.
+        ModelFolderError: one of them is damaged.
+        EngineError: one of them cannot run here.
+    """
+    from textrnn.model_folder import shipped_models
+
+    if name == SHIPPED_TRANSLATOR and name not in shipped_models() and not Path(name).exists():
+        raise UsageError(
+            f"no translator {name!r} ships with this textrnn: give --model, a translator's folder "
+            "(textrnn recipes list shows those that train one)"
+        )
+    folders = [open_folder(one, "translation") for one in (name, *others)]
+    from textrnn.models import Translator
+
+    return Translator.open(*folders, engine=engine, device=device, threads=threads)
 
 
 def refuse_for_language_models(**options: object) -> None:
@@ -52,3 +115,20 @@ def warn_of_unknown(model: LanguageModel, texts: Sequence[str]) -> None:
         shown = ", ".join(map(repr, unknown[:MOST_SHOWN]))
         more = f" and {len(unknown) - MOST_SHOWN} more" if len(unknown) > MOST_SHOWN else ""
         warn(f"the model's vocabulary lacks {shown}{more}: read as unknown")
+
+
+def warn_of_foreign(model: Translator, texts: Sequence[str], first: int) -> None:
+    """Warn on stderr of lines that are mostly in characters that the model has not learnt.
+
+    Args:
+        model: the translator.
+        texts: lines in order.
+        first: the number of the first of them.
+    """
+    lines = [number for number, text in enumerate(texts, first) if model.is_foreign(text)]
+    if lines:
+        shown = ", ".join(map(str, lines[:MOST_SHOWN]))
+        more = f" and {len(lines) - MOST_SHOWN} more" if len(lines) > MOST_SHOWN else ""
+        language = f" (it reads {model.languages[0]!r})" if model.languages[0] else ""
+        many = f"lines {shown}{more} are" if len(lines) > 1 else f"line {shown} is"
+        warn(f"{many} mostly in characters that the model has not learnt{language}")

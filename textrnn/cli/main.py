@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "app"]
 
 COMMANDS = {
     "generate": "Go on with a text, by a language model.",
+    "translate": "Translate lines, by a translator.",
     "score": "Tell how probable a text is under a language model.",
     "evaluate": "Measure a model on a data set.",
     "train": "Train a model by a recipe.",
@@ -28,6 +29,7 @@ COMMANDS = {
     "models": "List the models that ship, and look into a model folder.",
     "export": "Write the ONNX graphs of a model again, measured against its network.",
     "bench": "Measure tokens per second, first-token time and memory.",
+    "inspect": "Look into a model: pictures of what it does.",
     "doctor": "Say what is installed, what is missing, and how to install it.",
 }
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Translator"]
 
 _SCORED_AT_ONCE = 8192  # tokens of source and target, padding included
-_FOREIGN = 0.5  # the share of tokens that spell unknown characters from which on a text is foreign
+_FOREIGN = 0.5  # the share of letters that the vocabulary lacks from which on a text is foreign
 
 
 class Translator:
@@ -212,13 +212,10 @@ class Translator:
 
         It may be in another script than the model's: what comes out will make little sense.
         """
-        ids = self.source_tokenizer.encode(text)
-        contents = [self.source_tokenizer.to_bytes((id,)) for id in ids]
-        lacking = [
-            id == UNK or (len(content) == 1 and content[0] > 127)
-            for id, content in zip(ids, contents, strict=True)
-        ]
-        return any(map(str.isalpha, text)) and sum(lacking) > _FOREIGN * len(ids)
+        ids = [id for id in self.source_tokenizer.encode(text) if id != UNK]
+        contents = (self.source_tokenizer.to_bytes((id,)) for id in ids)
+        known = sum(map(str.isalpha, b"".join(c for c in contents if _is_text(c)).decode()))
+        return known < (1 - _FOREIGN) * sum(map(str.isalpha, text))
 
     def resolve_settings(
         self, settings: TranslationSettings | None, options: TranslationOptions
@@ -238,6 +235,11 @@ def _checked(text: str) -> str:
     if not isinstance(text, str):
         raise UsageError(f"{text!r} is of type {type(text).__name__}: give text (str)")
     return text
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether a piece is no part of a character."""
+    return content.isascii() or len(content) > 1
 
 
 def _requests(segments: Sequence[Segment], prefix: str) -> list[Request]:
