@@ -71,7 +71,7 @@ def measure(model: str, lines: list[str], rounds: int) -> dict[str, float]:
         padded += sum(ids[:, 1:].size for ids, _ in batches)
         ways = {
             "textrnn score": lambda texts=texts: score_texts(
-                lm, iter(texts), io.StringIO(), per_token=False, as_json=False
+                lm, iter(texts), io.StringIO(), as_json=False
             ),
             "engine": lambda batches=batches: [lm.engine.score(*batch) for batch in batches],
             "forward": lambda batches=batches: [forward(network, *batch) for batch in batches],
