@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from textrnn.engines._base import AnyEngine, Floats, Ids, State
 from textrnn.engines._onnx_sessions import open_session
+from textrnn.engines._onnx_steps import Steps
 from textrnn.engines._onnx_translation import FILES as TRANSLATION_FILES
 from textrnn.engines._onnx_translation import OnnxTranslationEngine
 from textrnn.engines._windows import Window, windows
@@ -50,14 +51,13 @@ class OnnxEngine:
         self._graphs = graphs
         self._sha256 = parameters_sha256
         self._threads = threads or 1
-        self._step = self._session("step")
-        _, *parts = self._step.get_inputs()
-        logits, *after = self._step.get_outputs()
+        session = self._session("step")
+        _, *parts = session.get_inputs()
+        self._step = Steps(session)
         self._parts = [part.name for part in parts]
-        self._outputs = [logits.name, *(part.name for part in after)]
-        self._initial = _initial_state(self._step, [part.shape[1] for part in parts])
-        self.vocab_size: int = logits.shape[1]
-        self.precision: str = self._step.get_modelmeta().custom_metadata_map["precision"]
+        self._initial = _initial_state(session, [part.shape[1] for part in parts])
+        self.vocab_size: int = session.get_outputs()[0].shape[1]
+        self.precision: str = session.get_modelmeta().custom_metadata_map["precision"]
 
     @classmethod
     def refusal(cls, folder: ModelFolder, device: str) -> str | None:
@@ -104,10 +104,7 @@ class OnnxEngine:
 
     def step(self, ids: Ids, state: State) -> tuple[Floats, State]:
         """See :meth:`textrnn.engines.Engine.step`."""
-        inputs = dict(zip(self._parts, state, strict=True))
-        inputs["ids"] = ids
-        logits, *after = self._step.run(self._outputs, inputs)
-        return logits, tuple(after)
+        return self._step(ids, state)
 
     def reorder(self, state: State, rows: Ids) -> State:
         """See :meth:`textrnn.engines.Engine.reorder`."""

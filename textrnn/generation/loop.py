@@ -143,7 +143,7 @@ class Batch:
         if self._unread is None:
             self._logits = self._logits[on]
         else:
-            self._unread = self._unread[on]
+            self._unread = self._unread[on] if on else None
         self._state = self._engine.reorder(self._state, np.array(on)) if on else None
 
     def _choose(self) -> tuple[Ids, NDArray[Any], dict[int, Exception]]:
@@ -162,7 +162,7 @@ class Batch:
                     failed[some[0]] = error
                 else:
                     waiting += [[i] for i in some]
-        if len(kinds) == len(chosen) == 1:
+        if len(kinds) == 1 and not failed:
             return *chosen[0][1:], failed
         ids, log_probs = np.full(len(self), EOS), np.zeros(len(self), np.float32)
         for some, their_ids, their_log_probs in chosen:
@@ -185,18 +185,20 @@ class Batch:
         greatest = logits[every, likeliest]
         _check_numbers(greatest)
         shares = logits - greatest[:, np.newaxis]
-        log_totals = np.log(np.exp(shares).sum(axis=1))
+        weights = np.exp(shares)
+        log_totals = np.log(weights.sum(axis=1))
         if place.looks_back or likeliest.min() < _FIRST:
             left = Shortlist(logits[:, _FIRST:], first=_FIRST)
-        else:
-            left = Shortlist(shares[:, _FIRST:], first=_FIRST, shifted=True)
+        else:  # whatever only shapes the distribution does as well with logits below 0
+            shares, weights = shares[:, _FIRST:], weights[:, _FIRST:]
+            left = Shortlist(shares, first=_FIRST, weights=weights, shifted=True)
         left = narrow(place.plan.rules, history, left, logits.shape[1], place.count)
         if place.plan.greedy:
             ids = left.ids(left.logits.argmax(axis=1))
         else:
             uniforms = [self._places[i].row.stream.next() for i in some]
             ids = draw(left, np.array(uniforms))
-        return ids, shares[every, ids] - log_totals
+        return ids, logits[every, ids] - greatest - log_totals
 
 
 def generate_tokens(

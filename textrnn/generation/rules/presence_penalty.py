@@ -34,8 +34,7 @@ class PresencePenalty:
 
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """Logits (B, V), those of the tokens in ids (B, T) lowered once."""
-        new = logits.copy()
-        lowered = np.take_along_axis(logits, ids, axis=1) - np.float32(self.penalty)
-        np.put_along_axis(new, ids, lowered, axis=1)
+        new, rows = logits.copy(), np.arange(len(ids))[:, np.newaxis]
+        new[rows, ids] = logits[rows, ids] - np.float32(self.penalty)
         new[:, PAD] = logits[:, PAD]
         return new

@@ -35,9 +35,9 @@ class RepetitionPenalty:
 
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """Logits (B, V), those of the tokens in ids (B, T) penalised once."""
-        penalty = np.float32(self.penalty)
-        seen = np.take_along_axis(logits, ids, axis=1)
+        penalty, rows = np.float32(self.penalty), np.arange(len(ids))[:, np.newaxis]
+        seen = logits[rows, ids]
         new = logits.copy()
-        np.put_along_axis(new, ids, np.where(seen < 0, seen * penalty, seen / penalty), axis=1)
+        new[rows, ids] = np.where(seen < 0, seen * penalty, seen / penalty)
         new[:, PAD] = logits[:, PAD]
         return new

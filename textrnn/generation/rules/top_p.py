@@ -40,13 +40,14 @@ class TopP(Shaping):
         if self.p == 1:
             return left
         weights, total = left.weights, left.total
-        wanted = np.float32(self.p) * total
+        wanted = self.p * total
         for tokens in (_FEW, weights.shape[1]):
             # So many tokens below the bound hold less than 1 - p: with all K, it is a certain one.
-            few = left.only(weights >= np.float32((1 - self.p) / tokens) * total)
+            few = left.only(weights >= (1 - self.p) / tokens * total)
             ordered = np.sort(few.weights, axis=1)[:, ::-1]
-            held = ordered.cumsum(axis=1, dtype=np.float64)
-            if held.size and (held[:, -1:] >= wanted).all():
+            last = reached(ordered.cumsum(axis=1, dtype=np.float64), wanted[:, 0])
+            if last.max() < ordered.shape[1]:
                 break
-        last = np.minimum(reached(held, wanted[:, 0]), held.shape[1] - 1)
+        else:
+            last = np.minimum(last, ordered.shape[1] - 1)  # rounding decides
         return few.only(few.weights >= ordered[np.arange(len(last)), last][:, np.newaxis])

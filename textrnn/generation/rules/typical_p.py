@@ -11,6 +11,7 @@ from textrnn.generation.rules._shortlist import Shaping, Shortlist, reached
 
 __all__ = ["TypicalP"]
 
+_NEAR = (2, 3, 4, 6)
 _FAR = np.float32(200)  # further below the likeliest, a probability is 0
 
 
@@ -43,7 +44,7 @@ class TypicalP(Shaping):
         below = _below(left, greatest)
         mean = (left.weights * below).sum(axis=1, keepdims=True) / total
         distances = np.abs(below - mean)
-        for reach in (1, 3, _FAR):
+        for reach in (*_NEAR, _FAR):
             near = left.only(distances <= reach)
             if (near.weights.sum(axis=1, keepdims=True) >= wanted).all():
                 break

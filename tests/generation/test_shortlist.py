@@ -1,0 +1,142 @@
+"""Rules on a short list do what they do on the whole vocabulary, by their plain definitions."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from textrnn.generation.draw import draw
+from textrnn.generation.rules import Rule, Shortlist, narrow
+from textrnn.generation.rules.ban import Ban
+from textrnn.generation.rules.min_p import MinP
+from textrnn.generation.rules.repetition_penalty import RepetitionPenalty
+from textrnn.generation.rules.temperature import Temperature
+from textrnn.generation.rules.top_k import TopK
+from textrnn.generation.rules.top_p import TopP
+from textrnn.generation.rules.typical_p import TypicalP
+
+some_rules = st.lists(
+    st.sampled_from([0.3, 0.7, 0.95, 0.999]).flatmap(
+        lambda p: st.sampled_from(
+            [
+                Temperature(p),
+                TopP(p),
+                MinP(1 - p),
+                TypicalP(p),
+                TopK(int(50 * p)),
+                TopK(3),
+                RepetitionPenalty(1 + p),
+                Ban(((7,), (5, 6))),
+            ]
+        )
+    ),
+    max_size=4,
+)
+
+
+@st.composite
+def some_logits(draw_one: Any) -> Any:
+    """Logits (3, V), flat or peaked, with ties and with banned tokens."""
+    vocab = draw_one(st.sampled_from([9, 60, 3000]))
+    random = np.random.default_rng(draw_one(st.integers(0, 2**32)))
+    spread = draw_one(st.sampled_from([0.0, 0.1, 1.0, 3.0, 12.0]))
+    logits = random.normal(0, spread, (3, vocab)) + draw_one(st.sampled_from([0.0, -40.0, 25.0]))
+    if draw_one(st.booleans()):
+        logits = logits.round(1)
+    if draw_one(st.booleans()):
+        logits[random.random((3, vocab)) < 0.3] = -np.inf
+        logits[:, 8] = 0
+    return logits.astype(np.float32)
+
+
+IDS = np.array([[4, 5], [0, 8], [6, 8]])
+
+
+@given(some_logits(), some_rules)
+def test_rules_in_a_row_are_each_applied_to_the_whole_vocabulary(
+    logits: Any, rules: list[Rule]
+) -> None:
+    vocab = logits.shape[1]
+    whole = reduce(lambda before, rule: rule(IDS, before), rules, logits)
+    left = narrow(rules, IDS, Shortlist(logits), vocab, 0).whole(vocab)
+    differ = np.isfinite(whole) != np.isfinite(left)
+    assert differ.sum(axis=1).max() <= 1  # a token at the very edge
+    agree = np.isfinite(whole) & np.isfinite(left)
+    np.testing.assert_array_equal(left[agree], whole[agree])
+
+
+@given(
+    some_logits(), some_rules, st.lists(st.floats(0, 1, exclude_max=True), min_size=3, max_size=3)
+)
+def test_a_row_alone_is_that_row_among_others(
+    logits: Any, rules: list[Rule], uniforms: list[float]
+) -> None:
+    vocab = logits.shape[1]
+    left = narrow(rules, IDS, Shortlist(logits[:, 3:], first=3), vocab, 0)
+    drawn = draw(left, np.array(uniforms))
+    for row in range(3):
+        one = slice(row, row + 1)
+        alone = narrow(rules, IDS[one], Shortlist(logits[one, 3:], first=3), vocab, 0)
+        np.testing.assert_array_equal(alone.whole(vocab)[0], left.whole(vocab)[row])
+        assert draw(alone, np.array(uniforms[one])) == drawn[row]
+
+
+@given(some_logits(), some_rules, st.floats(0, 1, exclude_max=True))
+def test_a_draw_inverts_the_distribution_of_what_is_left(
+    logits: Any, rules: list[Rule], uniform: float
+) -> None:
+    vocab = logits.shape[1]
+    left = narrow(rules, IDS, Shortlist(logits), vocab, 0)
+    whole = left.whole(vocab).astype(np.float64)
+    weights = np.exp(whole - whole.max(axis=1, keepdims=True))
+    held = weights.cumsum(axis=1) / weights.sum(axis=1, keepdims=True)
+    for row, token in enumerate(draw(left, np.full(3, uniform))):
+        assert weights[row, token] > 0
+        assert held[row, token] > uniform - 1e-5
+        assert held[row, token] - weights[row, token] / weights[row].sum() < uniform + 1e-5
+
+
+def kept(rule: Rule, logits: Any) -> Any:
+    return np.isfinite(rule(IDS, logits)) & np.isfinite(logits)
+
+
+@given(some_logits(), st.integers(1, 400))
+def test_top_k_by_its_definition(logits: Any, k: int) -> None:
+    greater = (logits[:, None, :] > logits[:, :, None]).sum(axis=2) if logits.size < 999 else None
+    if greater is None:
+        ordered = np.sort(logits, axis=1)[:, ::-1]
+        greater = np.array(
+            [np.searchsorted(-o, -row) for o, row in zip(ordered, logits, strict=True)]
+        )
+    np.testing.assert_array_equal(kept(TopK(k), logits), (greater < k) & np.isfinite(logits))
+
+
+@given(some_logits(), st.floats(0.01, 1))
+def test_min_p_by_its_definition(logits: Any, p: float) -> None:
+    distance = logits.max(axis=1, keepdims=True).astype(np.float64) - logits + np.log(p)
+    sure = np.abs(distance) > 1e-4
+    found = kept(MinP(p), logits)
+    np.testing.assert_array_equal(found[sure], (distance <= 0)[sure])
+
+
+@pytest.mark.parametrize("kind", [TopP, TypicalP])
+@given(logits=some_logits(), p=st.floats(0.001, 0.9999))
+def test_nuclei_by_their_definition(kind: Any, logits: Any, p: float) -> None:
+    exact = logits.astype(np.float64)
+    shares = np.exp(exact - exact.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        surprisal = -np.log(shares)
+        entropy = np.nansum(shares * surprisal, axis=1, keepdims=True)
+    distance = surprisal if kind is TopP else np.abs(surprisal - entropy)
+    for row, found in enumerate(kept(kind(p), logits)):
+        nearer = np.array(
+            [shares[row][distance[row] < d - 1e-4].sum() for d in distance[row][found]]
+        )
+        assert (nearer < p + 1e-4).all()  # without those as far or farther, it is not enough
+        assert shares[row][found].sum() > p - 1e-4
