@@ -12,6 +12,7 @@ import json
 import random
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ training:
 TOY_WORDS = {"the": "der", "cat": "Kater", "dog": "Hund", "sat": "sass", "ran": "lief"}
 
 
-def toy_pairs(count: int, seed: int) -> list[tuple[str, str]]:
+def make_pairs(count: int, seed: int) -> list[tuple[str, str]]:
     """Sentence pairs such as ("the cat ran", "lief Kater der")."""
     random_ = random.Random(seed)
     sources = [random_.choices(list(TOY_WORDS), k=random_.randint(1, 5)) for _ in range(count)]
@@ -91,10 +92,22 @@ def toy_pairs(count: int, seed: int) -> list[tuple[str, str]]:
     ]
 
 
-def write_pairs(folder: Path, name: str, pairs: list[tuple[str, str]]) -> None:
+def put_pairs(folder: Path, name: str, pairs: list[tuple[str, str]]) -> None:
     """Two files aligned by line, NAME.en and NAME.de."""
     for side, texts in zip(("en", "de"), zip(*pairs, strict=True), strict=True):
         (folder / f"{name}.{side}").write_text("".join(f"{text}\n" for text in texts))
+
+
+@pytest.fixture(scope="session")
+def toy_pairs() -> Callable[[int, int], list[tuple[str, str]]]:
+    """Makes so many pairs of the toy language from a seed."""
+    return make_pairs
+
+
+@pytest.fixture(scope="session")
+def write_pairs() -> Callable[[Path, str, list[tuple[str, str]]], None]:
+    """Writes pairs to two files of a folder."""
+    return put_pairs
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +115,7 @@ def pairs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with train, valid and test in .en and .de, and recipe.yaml."""
     folder = tmp_path_factory.mktemp("pairs")
     for seed, (name, count) in enumerate({"train": 600, "valid": 30, "test": 40}.items()):
-        write_pairs(folder, name, toy_pairs(count, seed))
+        put_pairs(folder, name, make_pairs(count, seed))
     (folder / "recipe.yaml").write_text(PAIRS_RECIPE.format(folder=folder))
     return folder
 
