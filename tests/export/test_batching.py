@@ -13,6 +13,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from textrnn.engines._onnx_sessions import has_vnni
 from textrnn.engines.onnx import OnnxEngine
 from textrnn.export.batching import take_many_rows
 from textrnn.export.quantizing import quantize_weights
@@ -84,6 +85,21 @@ def test_a_machine_without_units_for_8_bits_is_within_tolerance(columns: int) ->
     moved = np.abs(x).max(1, keepdims=True) / 254 * np.abs(dequantized(model)).sum(1)
     for way in (model, take_many_rows(model)):
         assert (np.abs(run(way, x) - wanted) <= moved + 1e-5 * sizes).all()
+
+
+def test_products_are_exact_whether_or_not_the_processor_has_vnni(tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("processor: 0\nflags: fpu avx512f avx512_vnni amx\n")
+    (tmp_path / "old").write_text("processor: 0\nflags: fpu avx2\n")
+    found = [has_vnni(tmp_path / name) for name in ("new", "old", "none")]
+    assert found == [True, False, False]
+    many = take_many_rows(product(512, 40, bias=True)).SerializeToString()
+    x = np.full((20, 512), 1.0, np.float32)  # all rounded to 127: sums of two would saturate
+    results = []
+    for exact in ("1", "0" if has_vnni() else "1"):
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.x64quantprecision", exact)
+        results.append(onnxruntime.InferenceSession(many, options).run(None, {"x": x})[0])
+    np.testing.assert_allclose(*results, rtol=1e-6, atol=1e-5)
 
 
 def nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -7,7 +7,19 @@ from typing import Any
 
 from textrnn.errors import EngineError
 
-__all__ = ["open_session"]
+__all__ = ["has_vnni", "open_session"]
+
+_CPUINFO = Path("/proc/cpuinfo")
+_FIRST_PROCESSOR = 8_192  # bytes; more than what is said of one
+
+
+def has_vnni(cpuinfo: Path = _CPUINFO) -> bool:
+    """Whether the processor is known to have units for sums of 8-bit products (x86's VNNI)."""
+    try:
+        with cpuinfo.open("rb") as file:
+            return b"vnni" in file.read(_FIRST_PROCESSOR)
+    except OSError:  # another system than Linux
+        return False
 
 
 def open_session(graphs: Path, name: str, parameters_sha256: str, threads: int) -> Any:
@@ -30,8 +42,10 @@ def open_session(graphs: Path, name: str, parameters_sha256: str, threads: int) 
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False  # else it holds on to the most that it ever needed
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Without VNNI, products of 8-bit numbers saturate unless this asks for the exact ones.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    # Without VNNI, quick products of 8-bit numbers saturate; with it, they are exact, and asking
+    # for exact ones would make them slow.
+    exact = "0" if has_vnni() else "1"
+    options.add_session_config_entry("session.x64quantprecision", exact)
     path = graphs / f"{name}.onnx"
     try:
         session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
