@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"data"},
     {"nn"},
     {"tasks"},
-    {"engines", "training"},
+    {"engines", "inspection", "training"},
     {"export", "generation"},
     {"models"},
     {"recipe"},
@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
-TRAINING = {"data", "nn", "tasks", "training", "export"}
+TRAINING = {"data", "nn", "tasks", "inspection", "training", "export"}
 INFERENCE = {"engines", "generation", "models"}
 HEAVY = {"torch", "accelerate", "datasets", "pydantic", "onnxruntime"}
 BRIDGES = {  # the files of the inference wing that may know the training wing

@@ -367,3 +367,34 @@ def test_a_minlstm_whose_gates_are_both_shut_keeps_its_state() -> None:
     outputs.sum().backward()
     assert inputs.grad is not None
     assert all(p.grad.isfinite().all() for p in (inputs, *cell.parameters()) if p.grad is not None)
+
+
+GATES = {
+    "rnn": [],
+    "lstm": ["input", "forget", "output"],
+    "mlstm": ["input", "forget", "output"],
+    "mogrifier": ["input", "forget", "output"],
+    "gru": ["reset", "update"],
+    "mingru": ["update"],
+    "minlstm": ["update"],
+    "qrnn": ["forget", "output"],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gates_are_those_that_the_step_uses(name: str) -> None:
+    """Where there is a forget or an update gate, it says how the state is mixed."""
+    cell, inputs = some_cell(name), torch.randn(2, 3)
+    state = some_state(cell, 2)
+    gates = cell.open_gates(inputs, state)
+    assert list(gates) == GATES[name]
+    assert all(((value > 0) & (value < 1)).all() for value in gates.values())
+    leaves = tuple(part.clone().requires_grad_() for part in state)
+    place = 1 if "input" in gates else 0
+    output, after = cell.step(inputs, leaves)
+    if "output" in gates:
+        inside = torch.tanh(after[1]) if place else after[0]
+        close(output, gates["output"] * inside)
+    if name in ("mingru", "minlstm", "qrnn", "lstm", "mlstm", "mogrifier"):
+        (slope,) = torch.autograd.grad(after[place].sum(), leaves[place])
+        close(slope, gates["forget"] if "forget" in gates else 1 - gates["update"])

@@ -10,18 +10,21 @@ import typer
 
 from textrnn.cli._attention import block_lines, draw_attention
 from textrnn.cli._io import json_line, open_output
-from textrnn.cli._models import SHIPPED_TRANSLATOR, open_translator
+from textrnn.cli._models import SHIPPED, SHIPPED_TRANSLATOR, open_translator
+from textrnn.cli._networks import gate_lines, gate_records, gradient_lines
 from textrnn.cli._options import (
     Device,
     Engine,
     Json,
     Model,
     Quiet,
+    Seed,
     Threads,
     Verbose,
     examples,
     new_app,
 )
+from textrnn.errors import UsageError
 
 __all__ = ["app"]
 
@@ -76,3 +79,93 @@ def attention(
     with open_output(None) as out:
         lines = [json_line(record)] if json else block_lines(seen, width)
         out.writelines(line + "\n" for line in lines)
+
+
+@app.command(
+    epilog=examples(
+        "textrnn inspect gradients --output gradients.png",
+        "textrnn inspect gradients --cell rnn --cell mingru --length 500",
+        'textrnn inspect gradients --model stories-en --text "The dog ran into the wood."',
+    )
+)
+def gradients(
+    cells: Annotated[
+        list[str] | None,
+        typer.Option("--cell", metavar="NAME", help="A fresh cell; rnn, lstm, gru; repeatable."),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", metavar="NAME|DIR|ORG/NAME", help="A model; repeatable."),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What models read; the last token counts.")
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Steps that cells read.  [default: 100]")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE.png", help="Draw it, as a PNG.")
+    ] = None,
+    seed: Seed = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show how much of the gradient is left, step by step back in time.
+
+    Where it vanishes, the network cannot learn from what stood there: this is why recurrent
+    networks have gates. Fresh cells read noise; models read --text.
+    """
+    from textrnn.inspection import cell_gradients, draw_gradients, model_gradients
+    from textrnn.model_folder import find_model, open_model_folder
+
+    if models and text is None:
+        raise UsageError("--model needs a text to read: give --text")
+    if text is not None and not models:
+        raise UsageError("--text is read by models: give --model, or leave it out")
+    if models and not cells and (length is not None or seed is not None):
+        raise UsageError("--length and --seed apply to fresh cells: leave them out")
+    fresh = cells or ([] if models else ["rnn", "lstm", "gru"])
+    measured = [cell_gradients(cell, length=length or 100, seed=seed or 0) for cell in fresh]
+    for name in models or ():
+        folder = open_model_folder(find_model(name), task="language_modeling")
+        measured.append(model_gradients(name, folder, text or ""))
+    if picture is not None:
+        draw_gradients(measured, picture)
+    records = [json_line({"name": one.name, "norms": one.norms}) for one in measured]
+    with open_output(None) as out:
+        out.writelines(line + "\n" for line in (records if json else gradient_lines(measured)))
+
+
+@app.command(
+    epilog=examples(
+        'textrnn inspect gates "The dog ran into the wood."',
+        'textrnn inspect gates "The dog ran." -m runs/mine/model --output gates.png',
+    )
+)
+def gates(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the model reads.")],
+    picture: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.png", help="Draw every unit, as a PNG."),
+    ] = None,
+    model: Model = SHIPPED,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show how far the gates of a language model stand open at each token.
+
+    A line a token: for each layer and gate the mean over its units, 0 is shut and 1 is open.
+    --output draws every unit.
+    """
+    from textrnn.inspection import draw_gates, gate_values
+    from textrnn.model_folder import find_model, open_model_folder
+
+    folder = open_model_folder(find_model(model), task="language_modeling")
+    measured = gate_values(folder, text)
+    if picture is not None:
+        draw_gates(measured, picture)
+    records = map(json_line, gate_records(measured))
+    with open_output(None) as out:
+        out.writelines(line + "\n" for line in (records if json else gate_lines(measured)))

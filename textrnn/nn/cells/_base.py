@@ -121,6 +121,10 @@ class Cell(nn.Module):
         weight = self.weight_hidden if weight_hidden is None else weight_hidden
         return self.advance(self.project(inputs), state, weight)
 
+    def open_gates(self, inputs: Tensor, state: CellState) -> dict[str, Tensor]:
+        """How far each gate is open in a step, by name: (B, H), 0 to 1. Nothing has none."""
+        return {}
+
     def draw_weight(self) -> Tensor | None:
         """``weight_hidden`` for one sequence: in training, with entries dropped."""
         if self.weight_hidden is None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from textrnn.nn.cells._base import CellState
 
-__all__ = ["lstm_gates", "open_forget_gate"]
+__all__ = ["lstm_gates", "named_gates", "open_forget_gate"]
 
 
 def lstm_gates(gates: Tensor, memory: Tensor) -> tuple[Tensor, CellState]:
@@ -16,6 +16,12 @@ def lstm_gates(gates: Tensor, memory: Tensor) -> tuple[Tensor, CellState]:
     after = torch.sigmoid(forget) * memory + torch.sigmoid(enter) * torch.tanh(candidate)
     hidden = torch.sigmoid(expose) * torch.tanh(after)
     return hidden, (hidden, after)
+
+
+def named_gates(gates: Tensor) -> dict[str, Tensor]:
+    """How far each of these gates is open."""
+    enter, forget, _, expose = torch.sigmoid(gates).chunk(4, dim=1)
+    return {"input": enter, "forget": forget, "output": expose}
 
 
 @torch.no_grad()

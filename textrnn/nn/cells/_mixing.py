@@ -73,6 +73,10 @@ class MixingCell(Cell):
         hidden = state[0] + share * (candidate - state[0])
         return hidden, (hidden,)
 
+    def open_gates(self, inputs: Tensor, state: CellState) -> dict[str, Tensor]:
+        """See :meth:`Cell.open_gates`; an open update gate replaces the state."""
+        return {"update": self.open(self.project(inputs).chunk(self.gates, -1))[0]}
+
     def sequence(
         self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, CellState]:

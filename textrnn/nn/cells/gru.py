@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from textrnn.nn.cells._base import CellState, GatedCell
 
@@ -35,6 +36,12 @@ class GRU(GatedCell):
         candidate = torch.tanh(new_input + reset * new_hidden)
         hidden = candidate + update * (state[0] - candidate)
         return hidden, (hidden,)
+
+    def open_gates(self, inputs: Tensor, state: CellState) -> dict[str, Tensor]:
+        """See :meth:`Cell.open_gates`; an open update gate keeps the state."""
+        from_hidden = F.linear(state[0], self.weight_hidden, self.bias_hidden)
+        reset, update, _ = torch.sigmoid(self.project(inputs) + from_hidden).chunk(3, dim=1)
+        return {"reset": reset, "update": update}
 
     def sequence(
         self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None

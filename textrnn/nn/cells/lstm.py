@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from textrnn.nn.cells._base import CellState, GatedCell
-from textrnn.nn.cells._lstm_gates import lstm_gates, open_forget_gate
+from textrnn.nn.cells._lstm_gates import lstm_gates, named_gates, open_forget_gate
 
 __all__ = ["LSTM"]
 
@@ -36,6 +37,11 @@ class LSTM(GatedCell):
     ) -> tuple[Tensor, CellState]:
         """See :meth:`GatedCell.update`."""
         return lstm_gates(from_input + from_hidden, state[1])
+
+    def open_gates(self, inputs: Tensor, state: CellState) -> dict[str, Tensor]:
+        """See :meth:`Cell.open_gates`."""
+        from_hidden = F.linear(state[0], self.weight_hidden, self.bias_hidden)
+        return named_gates(self.project(inputs) + from_hidden)
 
     def sequence(
         self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None

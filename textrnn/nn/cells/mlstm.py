@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from textrnn.nn.cells._base import Cell, CellState, reset_gates
-from textrnn.nn.cells._lstm_gates import lstm_gates, open_forget_gate
+from textrnn.nn.cells._lstm_gates import lstm_gates, named_gates, open_forget_gate
 
 __all__ = ["MLSTM"]
 
@@ -63,6 +63,13 @@ class MLSTM(Cell):
     ) -> tuple[Tensor, CellState]:
         """See :meth:`Cell.advance`."""
         assert weight_hidden is not None  # it has one
+        return lstm_gates(self._gates(projected, state, weight_hidden), state[1])
+
+    def open_gates(self, inputs: Tensor, state: CellState) -> dict[str, Tensor]:
+        """See :meth:`Cell.open_gates`."""
+        return named_gates(self._gates(self.project(inputs), state, self.weight_hidden))
+
+    def _gates(self, projected: Tensor, state: CellState, weight_hidden: Tensor) -> Tensor:
         gates, factor = projected.tensor_split((4 * self.hidden_size,), 1)
         middle = factor * F.linear(state[0], self.weight_factor)
-        return lstm_gates(gates + F.linear(middle, weight_hidden, self.bias), state[1])
+        return gates + F.linear(middle, weight_hidden, self.bias)

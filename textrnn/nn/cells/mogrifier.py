@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from textrnn.config import Settings
 from textrnn.nn.cells._base import Cell, CellState, reset_gates
-from textrnn.nn.cells._lstm_gates import lstm_gates, open_forget_gate
+from textrnn.nn.cells._lstm_gates import lstm_gates, named_gates, open_forget_gate
 
 __all__ = ["Mogrifier"]
 
@@ -76,14 +76,21 @@ class Mogrifier(Cell):
     ) -> tuple[Tensor, CellState]:
         """See :meth:`Cell.advance`; the input is projected when the state has gated it."""
         assert weight_hidden is not None  # it has one
-        inputs, (hidden, memory) = projected, state
+        return lstm_gates(self._gates(projected, state, weight_hidden), state[1])
+
+    def open_gates(self, inputs: Tensor, state: CellState) -> dict[str, Tensor]:
+        """See :meth:`Cell.open_gates`."""
+        return named_gates(self._gates(inputs, state, self.weight_hidden))
+
+    def _gates(self, inputs: Tensor, state: CellState, weight_hidden: Tensor) -> Tensor:
+        hidden = state[0]
         for turn, gate in enumerate(self.rounds):
             if turn % 2 == 0:
                 inputs = 2.0 * torch.sigmoid(gate(hidden)) * inputs
             else:
                 hidden = 2.0 * torch.sigmoid(gate(inputs)) * hidden
         from_input = F.linear(inputs, self.weight_input, self.bias)
-        return lstm_gates(from_input + F.linear(hidden, weight_hidden), memory)
+        return from_input + F.linear(hidden, weight_hidden)
 
 
 def _product(wide: int, narrow: int, rank: int | None) -> nn.Sequential:

@@ -74,11 +74,20 @@ class QRNN(MixingCell):
         self, projected: Tensor, state: CellState, weight_hidden: Tensor | None
     ) -> tuple[Tensor, CellState]:
         """See :meth:`Cell.advance`."""
-        window = torch.cat([state[1], projected], 1)
-        forget, candidate, expose = super().project(window).chunk(3, 1)
+        window, (forget, candidate, expose) = self._gates(projected, state)
         share, entered = self.open((forget, candidate))
         memory = state[0] + share * (entered - state[0])
         return torch.sigmoid(expose) * memory, (memory, window[:, self.input_size :])
+
+    def open_gates(self, inputs: Tensor, state: CellState) -> dict[str, Tensor]:
+        """See :meth:`Cell.open_gates`."""
+        forget, _, expose = self._gates(inputs, state)[1]
+        return {"forget": torch.sigmoid(forget), "output": torch.sigmoid(expose)}
+
+    def _gates(self, inputs: Tensor, state: CellState) -> tuple[Tensor, Sequence[Tensor]]:
+        """The window of inputs, and what it gives to f, z and o."""
+        window = torch.cat([state[1], inputs], 1)
+        return window, super().project(window).chunk(3, 1)
 
     def sequence(
         self, inputs: Tensor, state: CellState, weight: Tensor | None, lengths: Tensor | None
