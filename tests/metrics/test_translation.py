@@ -88,3 +88,14 @@ def test_systems_that_do_not_pair() -> None:
 def test_an_unknown_tokenization() -> None:
     with pytest.raises(UnknownNameError, match=r"no tokenization '13b' .* did you mean '13a'\?"):
         score_translations(GOOD, [REFERENCE], tokenize="13b")
+
+
+def test_a_sentence_with_fewer_references_than_others_loses_nothing() -> None:
+    said = ["the cat sat on the mat there", "a dog ran"]
+    both: list[list[str | None]] = [["the cat sat on the mat here", "a dog ran"], ["x y", None]]
+    scores = score_translations(said, both)
+    alone = score_translations(said, both[:1])
+    assert "nrefs:var" in scores["BLEU"].signature
+    assert scores["BLEU"].value == pytest.approx(alone["BLEU"].value)
+    empty = score_translations(said, [both[0], ["x y", ""]])
+    assert "nrefs:2" in empty["BLEU"].signature

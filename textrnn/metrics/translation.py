@@ -26,13 +26,14 @@ class SignedScore:
 
 
 def score_translations(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]], *, tokenize: str = "13a"
+    hypotheses: Sequence[str], references: Sequence[Sequence[str | None]], *, tokenize: str = "13a"
 ) -> dict[str, SignedScore]:
     """BLEU, chrF2 and TER of translations, by name.
 
     Args:
         hypotheses: the translations.
-        references: one or more reference translations of the whole, each as long as hypotheses.
+        references: one or more reference translations of the whole, each as long as hypotheses;
+            None stands where one has no further reference, an empty text being a reference too.
         tokenize: how BLEU cuts words: ``"13a"``, ``"intl"``, ``"zh"``, ``"char"`` or ``"none"``.
 
     Raises:
@@ -46,7 +47,7 @@ def score_translations(
     _check_lengths(hypotheses, references)
     scores = {}
     for name, metric in _metrics(tokenize).items():
-        value = metric.corpus_score(hypotheses, references).score
+        value = metric.corpus_score(hypotheses, cast(Any, references)).score  # it takes None
         scores[name] = SignedScore(value, str(metric.get_signature()))
     return scores
 
@@ -54,7 +55,7 @@ def score_translations(
 def compare_translations(
     first: Sequence[str],
     second: Sequence[str],
-    references: Sequence[Sequence[str]],
+    references: Sequence[Sequence[str | None]],
     *,
     tokenize: str = "13a",
     samples: int = 1000,
@@ -78,6 +79,7 @@ def compare_translations(
 
     _check_lengths(first, [second, *references])
     systems = [("first", first), ("second", second)]
+    references = cast(Any, references)
     test = PairedTest(systems, _metrics(tokenize), references, test_type="bs", n_samples=samples)
     signatures, results = test()
     comparisons = {}
@@ -99,7 +101,7 @@ def _metrics(tokenize: str) -> dict[str, Metric]:
     return {"BLEU": BLEU(tokenize=tokenize), "chrF2": CHRF(), "TER": TER()}
 
 
-def _check_lengths(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+def _check_lengths(hypotheses: Sequence[str], references: Sequence[Sequence[str | None]]) -> None:
     if not hypotheses or not references:
         raise DataError("there is nothing to score: no translations, or no references")
     for reference in references:

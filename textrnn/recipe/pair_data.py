@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from textrnn.config import PairDataSettings, TranslationRecipe, read_yaml, validate
+from textrnn.config import (
+    PairDataSettings,
+    TranslationRecipe,
+    TranslationTrainingSettings,
+    read_yaml,
+    validate,
+)
 from textrnn.data import (
     PairBatches,
     PairCorpus,
@@ -28,7 +34,15 @@ from textrnn.recipe.tasks._base import Asked, HeldOut
 from textrnn.tasks.translation import ValidationPairs
 from textrnn.tokenizers import EOS, fold_spaces
 
-__all__ = ["PairSets", "TrainingPairs", "asked_for", "hold_out", "old_data", "validation_pairs"]
+__all__ = [
+    "PairSets",
+    "TrainingPairs",
+    "asked_for",
+    "hold_out",
+    "is_here",
+    "old_data",
+    "validation_pairs",
+]
 
 HELD_OUT = 10
 """Of so many pairs of a user's data one is held out."""
@@ -118,14 +132,24 @@ class TrainingPairs:
 
 
 def validation_pairs(
-    source: PairSource, corpus: PairCorpus, making: PairsFrom, budget: int
+    source: PairSource,
+    corpus: PairCorpus,
+    making: PairsFrom,
+    training: TranslationTrainingSettings,
 ) -> ValidationPairs:
-    """What a translator is judged by while it trains; a source's first reference counts."""
+    """What a translator is judged by while it trains.
+
+    The loss is of all pairs; of the sources, some that lie evenly among all are translated, and
+    each one's first reference counts.
+    """
     test = group_pairs([source])
+    count = min(training.evaluate_sentences, len(test.sources))
+    chosen = [place * len(test.sources) // count for place in range(count)]
+    texts = [test.sources[place] for place in chosen]
     return ValidationPairs(
-        batches=PairBatches(corpus, budget),
-        sources=[[*ids, EOS] for ids in making.source.encode_lines(test.sources)],
-        references=[references[0] for references in test.references],
+        batches=PairBatches(corpus, training.batch_tokens),
+        sources=[[*ids, EOS] for ids in making.source.encode_lines(texts)],
+        references=[test.references[place][0] for place in chosen],
         decode=making.target.decode,
     )
 
@@ -156,7 +180,7 @@ def old_data(folder: ModelFolder) -> PairDataSettings | None:
         return None
 
 
-def here(data: PairDataSettings, split: Any) -> bool:
+def is_here(data: PairDataSettings, split: Any) -> bool:
     """Whether a split of a recipe's data lies on this machine."""
     try:
         found = open_pairs(data, split)
@@ -201,7 +225,7 @@ def hold_out(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
         "data.target": sides[1],
     }
     old = old_data(folder)
-    if old is None or not here(old, "train"):
+    if old is None or not is_here(old, "train"):
         remarks.append(
             "the model's own training pairs are not at hand: none are mixed in, so it may forget"
         )

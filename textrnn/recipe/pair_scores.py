@@ -36,14 +36,11 @@ class TestSet:
     references: tuple[tuple[str, ...], ...]
     left_out: int = 0
 
-    def by_reference(self) -> list[list[str]]:
-        """The first references of all sources, the second ones, and so on; "" where there is none.
-
-        sacrebleu takes "" for a reference that is not there.
-        """
+    def by_reference(self) -> list[list[str | None]]:
+        """The first references of all sources, the second ones, and so on; None beyond the last."""
         most = max(map(len, self.references))
         return [
-            [texts[place] if place < len(texts) else "" for texts in self.references]
+            [texts[place] if place < len(texts) else None for texts in self.references]
             for place in range(most)
         ]
 

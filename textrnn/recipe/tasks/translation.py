@@ -18,8 +18,8 @@ from textrnn.recipe.pair_data import (
     PairSets,
     TrainingPairs,
     asked_for,
-    here,
     hold_out,
+    is_here,
     old_data,
     validation_pairs,
 )
@@ -80,8 +80,7 @@ class TranslationAssembly(Assembly):
         judged = None
         if sets.valid is not None:
             corpora["valid"] = prepare_pairs(sets.valid, making, cache)
-            budget = recipe.training.batch_tokens
-            judged = validation_pairs(sets.valid, corpora["valid"], making, budget)
+            judged = validation_pairs(sets.valid, corpora["valid"], making, recipe.training)
         if base is not None:
             recipe = with_sizes_of(recipe, base, PARTS)
         torch.manual_seed(recipe.training.seed)
@@ -222,7 +221,7 @@ class TranslationAssembly(Assembly):
     def old_validation(cls, folder: ModelFolder) -> Asked | None:
         """The validation pairs of the model's own recipe, where they lie on this machine."""
         data = old_data(folder)
-        return asked_for(data, "valid") if data is not None and here(data, "valid") else None
+        return asked_for(data, "valid") if data is not None and is_here(data, "valid") else None
 
 
 def _counts(corpus: PairCorpus) -> tuple[tuple[int, int], ...]:
