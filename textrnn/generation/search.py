@@ -125,17 +125,22 @@ class Search:
         Texts that may not be made have -inf. Last, the logarithms of the model's own totals (N,).
         """
         allowed = self._allowed(logits, count)
-        ids, values = best_tokens(allowed, self._plan.beam_size)
+        ids, values, model, totals = best_tokens(allowed, self._plan.beam_size)
         if not np.isfinite(values[:, 0]).all():
             raise GenerationError(
                 "the model's output is not numbers: its parameters may be damaged"
             )
-        own, totals = log_totals(allowed)
-        model = own if allowed is logits else log_totals(logits)[0]
+        if self._plan.rules:
+            model = log_totals(logits)[0]
+        elif allowed is not logits:  # a sum in another order may differ in its last bit
+            given = np.asarray(logits)
+            banned = (given != allowed).any(axis=1)
+            model[banned] = log_totals(given[banned])[0]
         if self._plan.unknown:
+            unknown = allowed[np.arange(len(ids)), np.full(len(ids), UNK)]
             ids = np.insert(ids, 0, UNK, axis=1)
-            values = np.insert(values, 0, allowed[:, UNK], axis=1)
-            totals = np.logaddexp(totals, allowed[:, UNK])
+            values = np.insert(values, 0, unknown, axis=1)
+            totals = np.logaddexp(totals, unknown)
         grown = self._totals[:, None] + (values - totals[:, None])
         if self._grid.active:
             ids, grown = self._with_wanted(ids, grown, logits, totals)
@@ -197,8 +202,10 @@ class Search:
         order = np.lexsort((-free, sentences))
         order = order[free[order] > -np.inf]
         found = sentences[order]
-        rank = np.arange(len(found)) - np.searchsorted(found, found)
-        rows, columns = np.divmod(order[rank < self._places[found]], grown.shape[1])
+        firsts = np.searchsorted(found, found)
+        near = free[order] >= free[order[firsts]] - self._plan.threshold
+        kept = (np.arange(len(found)) - firsts < self._places[found]) & near
+        rows, columns = np.divmod(order[kept], grown.shape[1])
         if self._grid.active:
             left = self._limits - count - 1
             more = self._grid.select(ids, grown, left, self._places)

@@ -75,6 +75,7 @@ def search(coder: Coder, jobs: Sequence[Job], settings: TranslationSettings) -> 
         rules=settings.generation.build_rules(coder.target),
         scoring=LengthPenalty(cast(float, settings.length_penalty)),
         coverage_penalty=beta,
+        threshold=cast(float, settings.beam_threshold) if settings.n_best == 1 else math.inf,
         guard=_GUARD,
         unknown=coder.says_unknown,
     )
