@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _FIRST = EOS  # PAD, UNK and BOS, which are never generated, come before it
+_AT_ONCE = 1 << 17  # logits looked at together: what comes of them stays in the processor's cache
 _NOTHING: Ids = np.empty((0, 0), np.int64)
 
 
@@ -151,7 +152,13 @@ class Batch:
         kinds: dict[Any, list[int]] = {}
         for i, place in enumerate(self._places):
             kinds.setdefault(place.kind(), []).append(i)
-        waiting, chosen = list(kinds.values()), []
+        size = max(1, _AT_ONCE // self._engine.vocab_size)
+        waiting = [
+            kind[first : first + size]
+            for kind in kinds.values()
+            for first in range(0, len(kind), size)
+        ]
+        chosen = []
         failed: dict[int, Exception] = {}
         while waiting:
             some = waiting.pop()
@@ -162,7 +169,7 @@ class Batch:
                     failed[some[0]] = error
                 else:
                     waiting += [[i] for i in some]
-        if len(kinds) == 1 and not failed:
+        if len(chosen) == 1 and not failed:
             return *chosen[0][1:], failed
         ids, log_probs = np.full(len(self), EOS), np.zeros(len(self), np.float32)
         for some, their_ids, their_log_probs in chosen:
@@ -176,11 +183,12 @@ class Batch:
             GenerationError: the rules leave no token to choose, or the model's output is not
                 numbers.
         """
-        logits, place, history = self._logits, self._places[some[0]], _NOTHING
-        if len(some) < len(self._places):
-            logits = logits[some]
+        place, history = self._places[some[0]], _NOTHING
+        together = some[-1] - some[0] + 1 == len(some)
+        rows = slice(some[0], some[-1] + 1) if together else some
+        logits = self._logits[rows]
         if place.looks_back:
-            history = self._history.window()[some]
+            history = self._history.window()[rows]
         every, likeliest = np.arange(len(some)), logits.argmax(axis=1)
         greatest = logits[every, likeliest]
         _check_numbers(greatest)
