@@ -1,8 +1,6 @@
 """The beam search's state: all hypotheses of a batch of sentences, as arrays.
 
-The rows of one sentence stand together, in the order of the sentences. What a hypothesis consists
-of is not copied as it grows: each step notes its rows' parents and tokens, and a text is read back
-from these notes once it is among the best.
+The rows of one sentence stand together, in the order of the sentences.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from textrnn.generation.grid import Grid
 from textrnn.generation.history import History
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import FinishReason, allow
+from textrnn.generation.notes import Notes
 from textrnn.generation.rules import Ids
 from textrnn.generation.scoring import coverage_penalty
 from textrnn.tokenizers import EOS, UNK
@@ -27,15 +26,6 @@ from textrnn.tokenizers import EOS, UNK
 __all__ = ["Search"]
 
 Numbers = NDArray[np.float64]
-
-
-class _Note(NamedTuple):
-    """One step: for each row that went on (N,), and the attention of those before it (M, S)."""
-
-    parents: Ids
-    ids: Ids
-    log_probs: Numbers
-    weights: Floats | None
 
 
 class _End(NamedTuple):
@@ -66,19 +56,16 @@ class Search:
         self._plan = plan
         self._wishes = wishes
         self._grid = Grid(plan.beam_size, wishes)
-        self._limits = np.array(
-            [
-                (plan.max_new_tokens if wish.limit is None else wish.limit) + granted
-                for wish, granted in zip(wishes, self._grid.granted, strict=True)
-            ]
-        )
+        limits = [plan.max_new_tokens if wish.limit is None else wish.limit for wish in wishes]
+        least = [len(wish.prefix) for wish in wishes]
+        self._limits = np.maximum(limits, least) + np.array(self._grid.granted)
         self._guarded = np.array([wish.guarded for wish in wishes])
         self._sentences = np.arange(count)
         self._totals = np.zeros(count)
         self._places = np.full(count, plan.beam_size)
         self._worst = np.full(count, -np.inf)
         self._ends: list[list[_End]] = [[] for _ in range(count)]
-        self._notes: list[_Note] = []
+        self._notes = Notes()
         self._coverage: Floats | None = None
         looks_back = plan.rules or plan.guard is not None
         self._history = History(beginnings) if looks_back else None
@@ -108,7 +95,7 @@ class Search:
             self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
         bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
         on = ~ended & ~(bounds <= self._worst[sentences]) & (self._places[sentences] > 0)
-        self._notes.append(_Note(rows[on], ids[on], log_probs[on], weights))
+        self._notes.add(rows[on], ids[on], log_probs[on], weights)
         self._go_on(rows[on], ids[on], grown[on], weights)
         return rows[on], ids[on]
 
@@ -195,8 +182,10 @@ class Search:
 
         Best first; ties go to the earlier row and the smaller id, as in the greedy choice.
         """
-        free = grown.copy() if self._grid.active else grown
-        free[self._grid.rows] = -np.inf
+        free = grown
+        if self._grid.active:
+            free = grown.copy()
+            free[self._grid.rows] = -np.inf
         free = free.ravel()
         sentences = np.repeat(self._sentences, grown.shape[1])
         order = np.lexsort((-free, sentences))
@@ -221,7 +210,7 @@ class Search:
         ended: NDArray[np.bool_] = (ids == EOS) | full
         if self._plan.stopped is not None:
             pairs = zip(rows.tolist(), ids.tolist(), strict=True)
-            texts = ((*self._trace(count, row)[0], id) for row, id in pairs)
+            texts = ((*self._notes.trace(count, row).ids, id) for row, id in pairs)
             ended |= np.array([self._plan.stopped(text) for text in texts], bool)
         return ended
 
@@ -254,28 +243,16 @@ class Search:
         self._grid.go_on(rows, ids)
         self._sentences, self._totals = self._sentences[rows], totals
 
-    def _trace(self, step: int, row: int) -> tuple[list[int], list[float], list[Floats]]:
-        """What led to a row that step ``step`` began with: ids, log-probabilities, attention."""
-        ids, log_probs, looks = [], [], []
-        for note in reversed(self._notes[:step]):
-            ids.append(int(note.ids[row]))
-            log_probs.append(float(note.log_probs[row]))
-            row = int(note.parents[row])
-            if note.weights is not None:
-                looks.append(note.weights[row])
-        return ids[::-1], log_probs[::-1], looks[::-1]
-
     def _read(self, sentence: int, end: _End) -> Hypothesis:
-        ids, log_probs, looks = self._trace(end.step, end.row)
-        weights = self._notes[end.step].weights
+        before = self._notes.trace(end.step, end.row)
         return Hypothesis(
             sentence=sentence,
-            ids=(*ids, end.id),
-            log_probs=(*log_probs, end.log_prob),
+            ids=(*before.ids, end.id),
+            log_probs=(*before.log_probs, end.log_prob),
             log_prob=end.total,
             score=end.score,
             finish_reason=end.reason,
-            attention=None if weights is None else np.stack([*looks, weights[end.row]]),
+            attention=self._notes.attention(before, end.step, end.row),
         )
 
 

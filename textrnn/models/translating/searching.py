@@ -80,8 +80,9 @@ def search(coder: Coder, jobs: Sequence[Job], settings: TranslationSettings) -> 
         unknown=coder.says_unknown,
     )
     wishes = []
+    prefixes = {text: tuple(coder.target.encode(text)) for text in {j.request.prefix for j in jobs}}
     for job in jobs:
-        prefix = tuple(coder.target.encode(job.request.prefix))
+        prefix = prefixes[job.request.prefix]
         terms = Terms(job.terms, coder.speller) if job.terms else None
         limit = len(prefix) + _limit(job, settings)
         guarded = not _GUARD.is_broken_by(job.ids)
