@@ -42,7 +42,7 @@ from textrnn.tasks import network_from_folder, state_tensors
 from textrnn.tasks.language_modeling import LanguageModeling, LanguageModelNetwork
 from textrnn.tokenizers import load_tokenizer, vocab_path
 
-TOKENS = 8  # of one turn: few, so that some turns are not interrupted
+TOKENS = 32  # of one turn
 Step = Callable[[], None]
 
 

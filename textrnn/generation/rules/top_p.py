@@ -43,14 +43,16 @@ class TopP(Shaping):
             return left
         weights, total = left.weights, left.total
         wanted = self.p * total
-        few = left.only(weights >= np.minimum((1 - self.p) / _FEW * total, 1))
+        rest = 1 - self.p
+        # With twice as many, the bound lies below the mean, so below the likeliest.
+        tokens = max(_FEW, 2 * rest * weights.shape[1])
+        few = left.only(weights >= rest / tokens * total)
         least, enough = _least(few.weights, wanted)
         if enough.all():
             return few.only(few.weights >= least)
         for row in np.flatnonzero(~enough):
-            # All tokens below this bound hold less than 1 - p.
-            bound = (1 - self.p) / weights.shape[1] * total[row, 0]
-            above = weights[row, weights[row] >= min(bound, 1)]
+            # All tokens below this bound together hold less than 1 - p.
+            above = weights[row, weights[row] >= rest / weights.shape[1] * total[row, 0]]
             least[row], _ = _least(above[np.newaxis], wanted[[row]])
         return left.only(weights >= least)
 
