@@ -108,8 +108,14 @@ class StandIn:
 
 def test_it_registers_and_hands_over(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     standin = StandIn(monkeypatch)
+    monkeypatch.setattr(sys, "argv", ["harness", "run", "--model", "textrnn"])
     runpy.run_path(str(Path(harness.__file__)), run_name="__main__")
     assert (list(standin.models), standin.ran) == (["textrnn"], 1)
+    assert sys.argv[-2:] == ["--device", "auto"]
+    for words in (["harness", "ls"], ["harness", "--model=textrnn", "--device=cpu"]):
+        monkeypatch.setattr(sys, "argv", list(words))
+        harness.main()
+        assert sys.argv == words
     standin.models.clear()
     registered = harness.register()
     assert standin.models == {"textrnn": registered}

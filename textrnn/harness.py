@@ -11,6 +11,7 @@ text of any length in one piece, so rolling log-likelihoods have no windows.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -133,6 +134,9 @@ def register() -> type:
 def main() -> None:
     """The harness's own command line, with this model among its models."""
     register()
+    words = [word.split("=")[0] for word in sys.argv]
+    if "--model" in words and "--device" not in words:
+        sys.argv += ["--device", "auto"]  # the harness's own default is cuda:0
     from lm_eval.__main__ import cli_evaluate
 
     cli_evaluate()
