@@ -1,10 +1,10 @@
 """Scoring a file, side by side in one run: ``textrnn score`` and the network's own forward.
 
-    python tests/benchmarks/bench_scoring.py [TEXT] [--model MODEL] [--bytes N] [--rounds N] [--json]
+    python tests/benchmarks/bench_scoring.py [TEXT] [--model MODEL] [--bytes N] [--rounds N]
 
-One thread each, the first N bytes of TEXT (without one, this project's help page). The ways take turns, a part of the text at a time; a
-part's figure is its least processor time of several rounds, so that a busy machine disturbs all
-alike, and the parts are added up.
+One thread each, the first N bytes of TEXT (without one, this project's help page). The ways take
+turns, a part of the text at a time; a part's figure is its least processor time of several rounds,
+so that a busy machine disturbs all alike, and the parts are added up.
 
 (a) ``textrnn score``: lines to scores as they are printed, tokenizing and all, int8 graphs;
 (b) the engine's part of it alone, the ids at hand in batches;
