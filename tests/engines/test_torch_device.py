@@ -49,7 +49,7 @@ def test_the_best_and_the_totals_are_those_of_the_array(count: int) -> None:
         array[2, 10:20] = array[2].max() + 1
     held = DeviceLogits(torch.from_numpy(array))
     for found, wanted in zip(best_tokens(held, count), best_tokens(array, count), strict=True):
-        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)  # ids exactly, totals as they round
     for found, wanted in zip(log_totals(held), log_totals(array), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
     assert (len(held), held.shape) == (6, (6, V))
