@@ -85,6 +85,14 @@ def test_load_passes_everything_on(toy_model: Path, monkeypatch: pytest.MonkeyPa
     assert seen == {"engine": "auto", "device": "auto", "threads": None}
 
 
+def test_load_of_a_translator(toy_translator: Path) -> None:
+    model = textrnn.load(toy_translator, engine="onnx", threads=1)
+    assert isinstance(model, textrnn.Translator)
+    assert model.engine.name == "onnx"
+    assert model.languages == ("en", "de")
+    assert len(model.translate("the cat").text.split()) == 2
+
+
 def test_load_of_what_is_not_there() -> None:
     with pytest.raises(UnknownNameError, match="no model 'no-such-model'"):
         textrnn.load("no-such-model")

@@ -3,9 +3,10 @@
     python tests/benchmarks/bench_generation.py [MODEL] [--seconds X]
 
 Every way generates one text, greedily, on one thread, with the same weights (GPT-2 has as many
-parameters, random ones, and its key-value cache). The ways take turns, and the least time of each
-counts, so that a busy machine disturbs all alike. Without MODEL, a 2 x 512 LSTM with 8,000 ids and
-random weights.
+parameters, random ones, and its key-value cache). The ways take turns of a few tokens; the least
+time of each counts, and it is the processor's, so that a busy machine disturbs little. Without
+MODEL, a 2 x 512 LSTM with 8,000 ids and random weights. Then, for random models of two
+vocabularies, what all that is not the engine's step adds to it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,10 +27,19 @@ from torch import Tensor, nn
 import textrnn
 from textrnn import recipe
 from textrnn.config import EncoderSettings, LanguageModelHeadSettings
+from textrnn.engines.onnx import OnnxEngine
+from textrnn.export import export_network
+from textrnn.generation import Plan, RandomStream, Row, Token, Writer, generate_tokens
+from textrnn.generation.rules import Rule
+from textrnn.generation.rules.min_p import MinP
+from textrnn.generation.rules.temperature import Temperature
+from textrnn.generation.rules.top_k import TopK
+from textrnn.generation.rules.top_p import TopP
 from textrnn.model_folder import FolderContents, ModelFolder, write_model_folder
 from textrnn.models.measuring import read_rate
+from textrnn.models.writing import write_tokens
 from textrnn.tasks import network_from_folder, state_tensors
-from textrnn.tasks.language_modeling import LanguageModelNetwork
+from textrnn.tasks.language_modeling import LanguageModeling, LanguageModelNetwork
 from textrnn.tokenizers import load_tokenizer, vocab_path
 
 TOKENS = 32  # of one turn
@@ -56,39 +66,44 @@ def main() -> None:
     for name, seconds in rows:
         figures = f"{1e6 * seconds:9,.0f} us {1 / seconds:9,.0f} tokens/s {slowest / seconds:7.1f}x"
         sys.stdout.write(f"{name:<42} {figures}\n")
+    for vocab in (8_000, 32_000):
+        with tempfile.TemporaryDirectory() as place:
+            shares(vocab, given.seconds, Path(place))
+
+
+ENCODER = EncoderSettings(cell="lstm", embedding_size=512, hidden_size=512, layers=2)
+HEAD = LanguageModelHeadSettings()
+
+
+def random_network(vocab: int) -> LanguageModelNetwork:
+    """A network of a realistic size, whose words are as unequal as in a language."""
+    torch.manual_seed(0)
+    network = LanguageModelNetwork(ENCODER, HEAD, vocab)
+    ranks = torch.randperm(vocab).float() + 3.0
+    network.head.bias.data = -1.3 * ranks.log()
+    return network
 
 
 def random_model(path: Path) -> Path:
-    """A model folder of a realistic size."""
-    torch.manual_seed(0)
-    encoder = EncoderSettings(cell="lstm", embedding_size=512, hidden_size=512, layers=2)
-    head = LanguageModelHeadSettings()
-    network = LanguageModelNetwork(encoder, head, 8000)
-    ranks = torch.randperm(8000).float() + 3.0
-    network.head.bias.data = -1.3 * ranks.log()  # words are as unequal as in a language
-    tensors = {name: value.numpy() for name, value in state_tensors(network).items()}
-    config = {
-        "task": "language_modeling",
-        "network": {
-            "encoder": encoder.model_dump(mode="json"),
-            "head": head.model_dump(mode="json"),
-        },
-    }
+    """A model folder of it."""
+    tensors = {n: value.numpy() for n, value in state_tensors(random_network(8_000)).items()}
+    sections = {"encoder": ENCODER.model_dump(mode="json"), "head": HEAD.model_dump(mode="json")}
+    config = {"task": "language_modeling", "network": sections}
     tokenizer = load_tokenizer(vocab_path("stories_sp8000"))
     return write_model_folder(path, FolderContents(config, tensors, tokenizer, "# Random\n")).path
 
 
 def measure(ways: dict[str, Step], seconds: float) -> dict[str, float]:
-    """The least time of one token for each way, all taking turns."""
+    """The least time of one token for each way, all taking turns; this process's own time."""
     least = dict.fromkeys(ways, float("inf"))
     end = time.perf_counter() + seconds * len(ways)
     for step in ways.values():
         step()
     while time.perf_counter() < end:
         for name, step in ways.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             step()
-            least[name] = min(least[name], (time.perf_counter() - begin) / TOKENS)
+            least[name] = min(least[name], (time.process_time() - begin) / TOKENS)
     return least
 
 
@@ -115,10 +130,70 @@ def all_ways(int8: Path, exact: Path) -> Iterator[tuple[str, Step]]:
 
 
 def writing(model: Any, **options: Any) -> Step:
-    """Go on with a session, so that every turn costs only its tokens."""
-    session = model.session("Once upon a time")
-    count = {"max_new_tokens": TOKENS, "min_new_tokens": TOKENS}
-    return lambda: session.generate(**count, **options)
+    """Write on and on, as lm.generate does it; a text that ends is begun again."""
+    settings = model.resolve_settings(None, {"max_new_tokens": 1_000_000, **options})
+
+    def endless() -> Iterator[Token]:
+        while True:
+            yield from write_tokens(model, ("Once upon a time", 0), settings)
+
+    return taking(endless())
+
+
+def taking(tokens: Iterator[object]) -> Step:
+    """Take the next tokens."""
+
+    def turn() -> None:
+        for _ in range(TOKENS):
+            next(tokens)
+
+    return turn
+
+
+SAMPLING: dict[str, tuple[Rule, ...]] = {
+    "temperature 0.8, top_p 0.95": (Temperature(0.8), TopP(0.95)),
+    "temperature 0.8, top_k 40": (Temperature(0.8), TopK(40)),
+    "temperature 0.8, min_p 0.05": (Temperature(0.8), MinP(0.05)),
+    "temperature 1": (),
+}
+
+
+class Silent:
+    """Writes nothing: the vocabulary of a random model has no pieces."""
+
+    def push(self, token: int) -> tuple[str, bool]:
+        """No text."""
+        return "", False
+
+    def close(self) -> str:
+        """No rest."""
+        return ""
+
+
+def shares(vocab: int, seconds: float, place: Path) -> None:
+    """Print what choosing a token adds to the engine's step."""
+    network = random_network(vocab)
+    for name, data in export_network(LanguageModeling, network, parameters_sha256="").files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data)
+    engine = OnnxEngine(place / "onnx", "", threads=1)
+    ways = {name: taking(sampled(engine, rules)) for name, rules in SAMPLING.items()}
+    times = measure({"the step": engine_steps(engine), **ways}, seconds / 4)
+    step = times.pop("the step")
+    sys.stdout.write(f"\n{vocab:,} ids: the step alone {1e6 * step:.0f} us\n")
+    for name, whole in times.items():
+        more = whole - step
+        figures = f"{1e6 * more:5.0f} us more a token, {more / step:4.0%} of the step"
+        sys.stdout.write(f"  {name:<40} {figures}\n")
+
+
+def sampled(engine: Any, rules: tuple[Rule, ...]) -> Iterator[object]:
+    """Tokens drawn on and on."""
+    while True:
+        logits, state = engine.start(np.array([[2]]), np.array([1]))
+        row: Any = Row([2], RandomStream(1, 0), cast(Writer, Silent()))
+        plan = Plan(rules, greedy=False, max_new_tokens=1_000_000)
+        yield from generate_tokens(engine, [row], logits, state, plan)
 
 
 def engine_steps(engine: Any) -> Step:

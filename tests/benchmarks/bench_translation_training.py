@@ -3,14 +3,17 @@
     python tests/benchmarks/bench_translation_training.py [--json] [--rounds N] [--steps N]
         [--threads N] [--precision bf16|float32] [--cpu-time]
 
-Both train the same sizes on the same batches: BPE 8,000 joint, one tied embedding of 256, a GRU of
+Both train the same sizes on the same pairs: BPE 8,000 joint, one tied embedding of 256, a GRU of
 256 in each direction, a GRU decoder of 256 with input feeding and additive attention, label
 smoothing 0.1, Adam, gradients clipped, dropout 0.2, 64 sentence pairs a batch; 4.0 M parameters.
 Random ids, lengths as in Multi30k.
 
-(a) ours: ``Trainer.step``, all of it;
-(b) the loop: ``nn.GRU`` over the packed source, a call of ``nn.GRU`` and of the attention a target
-    token, all logits at once, KL divergence to the smoothed targets, as JoeyNMT 2.3 does.
+(a) ours: ``Trainer.step``, all of it, on the product's batches: pairs of like lengths, by a budget
+    of tokens that makes them about as large;
+(b) the same on the batches of (c);
+(c) the loop: ``nn.GRU`` over the packed source, a call of ``nn.GRU`` and of the attention a target
+    token, all logits at once, KL divergence to the smoothed targets, batches of random pairs, as
+    JoeyNMT 2.3 does.
 
 They alternate in one run, so that a busy machine slows both; figures are medians over the rounds.
 ``--cpu-time`` counts processor seconds instead of the clock's, for a machine that others share.
@@ -27,7 +30,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -38,12 +43,14 @@ from textrnn.config import (
     TranslationHeadSettings,
     TranslationTrainingSettings,
 )
-from textrnn.data import IGNORE, PairBatch
+from textrnn.data import IGNORE, PairBatch, PairBatches
 from textrnn.tasks.translation import Translation, TranslationNetwork
 from textrnn.training import StepDone, Trainer, make_accelerator
 
 V, H, B = 8000, 256, 64
 BATCHES = 20
+BUDGET = 1050
+"""Tokens of a side in a batch of like lengths: about B pairs."""
 RATE, CLIP, SMOOTHING, DROPOUT = 1e-3, 1.0, 0.1, 0.2
 PAD, BOS, EOS = 0, 2, 3
 
@@ -78,7 +85,25 @@ class Batches:
         return self.made[index]
 
 
-def our_steps(batches: list[PairBatch], precision: str) -> Iterator[int]:
+@dataclass(frozen=True)
+class PairsOf:
+    """The pairs of some batches."""
+
+    made: list[PairBatch]
+
+    def __len__(self) -> int:
+        return B * len(self.made)
+
+    def lengths(self) -> NDArray[np.int64]:
+        return np.array([[len(side) for side in self.pair(row)] for row in range(len(self))])
+
+    def pair(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        batch, row = self.made[row // B], row % B
+        ends = int(batch.source_lengths[row]) - 1, int((batch.targets[row] != IGNORE).sum()) - 1
+        return batch.source[row, : ends[0]].numpy(), batch.targets[row, : ends[1]].numpy()
+
+
+def our_steps(batches: Batches | PairBatches, precision: str) -> Iterator[int]:
     """The tokens of each step of a run that never ends."""
     settings = TranslationTrainingSettings.model_validate(
         {
@@ -98,11 +123,11 @@ def our_steps(batches: list[PairBatch], precision: str) -> Iterator[int]:
         cell="gru", hidden_size=H, input_dropout=DROPOUT, output_dropout=DROPOUT
     )
     network = TranslationNetwork(encoder, decoder, TranslationHeadSettings(tied="all"), V, V)
-    task = Translation(network, settings, lambda epoch: Batches(batches))
+    task = Translation(network, settings, lambda epoch: batches)
     trainer = Trainer(task, settings, make_accelerator(precision))
     events = (event for event in trainer.run() if isinstance(event, StepDone))
     for step, _ in zip(count(), events):
-        yield batches[step % len(batches)].tokens
+        yield batches.batch(step % len(batches)).tokens
 
 
 class UsualModel(nn.Module):
@@ -183,29 +208,34 @@ class Figures:
     torch: str
     parameters: int
     ours: float
+    same_batches: float
     usual: float
     ratio: float
+    ratio_same_batches: float
+    pairs_a_batch: float
     rounds: int
     steps_a_round: int
 
 
 def measure(rounds: int, steps: int, precision: str, clock: Callable[[], float]) -> Figures:
     batches = [random_batch(seed) for seed in range(BATCHES)]
-    ours, usual = our_steps(batches, precision), usual_steps(batches)
-    for steps_of in (ours, usual):
+    alike = PairBatches(PairsOf(batches), BUDGET, shuffle=(1, 0))
+    runs = our_steps(alike, precision), our_steps(Batches(batches), precision), usual_steps(batches)
+    for steps_of in runs:
         next(steps_of)  # allocates, warms up
-    rates = [
-        (tokens_a_second(ours, steps, clock), tokens_a_second(usual, steps, clock))
-        for _ in range(rounds)
-    ]
+    rates = [[tokens_a_second(run, steps, clock) for run in runs] for _ in range(rounds)]
+    ours, same, usual = (statistics.median(column) for column in zip(*rates, strict=True))
     return Figures(
         machine=f"{platform.processor() or platform.machine()}, {platform.system()}",
         threads=torch.get_num_threads(),
         torch=torch.__version__,
         parameters=sum(parameter.numel() for parameter in UsualModel().parameters()),
-        ours=statistics.median(mine for mine, _ in rates),
-        usual=statistics.median(other for _, other in rates),
-        ratio=statistics.median(mine / other for mine, other in rates),
+        ours=ours,
+        same_batches=same,
+        usual=usual,
+        ratio=statistics.median(mine / other for mine, _, other in rates),
+        ratio_same_batches=statistics.median(mine / other for _, mine, other in rates),
+        pairs_a_batch=B * BATCHES / len(alike),
         rounds=rounds,
         steps_a_round=steps,
     )
@@ -228,10 +258,16 @@ def main() -> None:
         print(json.dumps(vars(found)))
         return
     print(f"{found.machine}, {found.threads} threads, torch {found.torch}")
-    print(f"{found.parameters / 1e6:.1f} M parameters, batches of {B} pairs")
-    print(f"our step, {options.precision:7} {found.ours:10,.0f} target tokens/s")
-    print(f"the usual loop   {found.usual:10,.0f} target tokens/s")
-    print(f"ratio            {found.ratio:10.2f}  (median of {found.rounds} rounds)")
+    print(f"{found.parameters / 1e6:.1f} M parameters, {options.precision}; target tokens/s:")
+    print(
+        f"our step, batches of like lengths {found.ours:8,.0f}   ({found.pairs_a_batch:.0f} pairs)"
+    )
+    print(f"our step, the usual batches       {found.same_batches:8,.0f}   ({B} pairs)")
+    print(f"the usual loop                    {found.usual:8,.0f}   ({B} pairs)")
+    print(
+        f"ratios {found.ratio:.2f} and, on the usual batches, {found.ratio_same_batches:.2f} "
+        f"(medians of {found.rounds} rounds)"
+    )
 
 
 if __name__ == "__main__":

@@ -138,6 +138,8 @@ def test_every_option_of_the_search(run: Callable, toy_translator: Path) -> None
     ):
         assert run(*words, "--json", *more).records[0]["score"] != usual["score"]
     assert run(*words, "--max-new-tokens", 2).lines == ["lief Kater"]
+    greedy = run(*words, "--beam-size", 1).lines
+    assert run(*words, "--beam-threshold", 0).lines == greedy
     assert "Kater" not in run(*words, "--ban", "Kater").out
     twice = run("translate", "the the the the", "-m", toy_translator, "--no-repeat-ngram-size", 1)
     words_said = twice.out.split()

@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"export", "generation"},
     {"models"},
     {"recipe"},
-    {"api"},
+    {"api", "harness"},
     {"cli"},
     {"__main__"},
 ]

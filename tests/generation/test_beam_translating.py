@@ -255,6 +255,29 @@ def test_the_coverage_penalty_enters_the_score() -> None:
         assert hypothesis.score == pytest.approx(scores[hypothesis.ids] + penalty, abs=1e-5)
 
 
+def test_a_threshold_gives_up_what_is_far_behind() -> None:
+    rows: list[int] = []
+
+    class Watched(RandomTranslator):
+        def step(self, ids: Any, state: Any) -> Any:
+            rows.append(len(ids))
+            return super().step(ids, state)
+
+    sources = [[9, 10, 11], [12, 13]]
+    results, counts = [], []
+    for threshold in (np.inf, 1e6, 1.0, 0.0):
+        rows.clear()
+        plan = BeamPlan(4, 12, threshold=threshold)
+        results.append(translate(Watched(V, 2, eos=3.0), sources, plan))
+        counts.append(sum(rows))
+    assert results[0] == results[1]
+    assert counts[1] > counts[2] > counts[3]
+    greedy = translate(RandomTranslator(V, 2, eos=3.0), sources, BeamPlan(1, 12))
+    assert [best.ids for (best,) in results[3]] == [best.ids for (best,) in greedy]
+    with pytest.raises(UsageError, match="threshold is -1: give a number of at least 0"):
+        BeamPlan(2, 5, threshold=-1)
+
+
 def test_what_a_plan_refuses() -> None:
     with pytest.raises(UsageError, match=r"coverage_penalty is -1: give a number of at least 0"):
         BeamPlan(2, 5, coverage_penalty=-1)
@@ -317,11 +340,15 @@ def test_the_guard_bans_what_would_come_too_often(ids: list[int], times: int, sp
 @given(st.integers(0, 100), st.integers(1, 40), st.integers(1, 5))
 def test_the_best_tokens_are_the_first_of_the_sorted(seed: int, count: int, rows: int) -> None:
     logits = np.random.default_rng(seed).normal(0, 2, (rows, 30)).round(1).astype(np.float32)
-    ids, values = best_tokens(logits, count)
+    ids, values, totals, without = best_tokens(logits, count)
     for row, numbers in enumerate(logits):
         wanted = sorted(range(3, 30), key=lambda id: (-numbers[id], id))[:count]
         assert ids[row].tolist() == wanted
         np.testing.assert_array_equal(values[row], numbers[wanted])
+    np.testing.assert_allclose((totals, without), log_totals(logits), rtol=1e-6)
+    shares = np.exp(logits.astype(np.float64))
+    np.testing.assert_allclose(totals, np.log(shares.sum(axis=1)), rtol=1e-6)
+    np.testing.assert_allclose(without, np.log(shares[:, 3:].sum(axis=1)), rtol=1e-6)
 
 
 def test_log_totals_of_a_model_that_is_sure_of_padding() -> None:

@@ -233,8 +233,9 @@ def test_a_prompt_that_cannot_be_read_fails_alone() -> None:
 
 def test_what_a_pool_does_not_take_is_refused_at_once() -> None:
     lm = babbler()
-    with pytest.raises(UsageError, match="rows is 0: give a whole number of at least 1"):
-        lm.pool(0)
+    for rows in (0, -1, 1.5, True, "3"):
+        with pytest.raises(UsageError, match=f"rows is {rows!r}: give a whole number of at least"):
+            lm.pool(rows)  # type: ignore[arg-type]
     pool = lm.pool()
     with pytest.raises(UsageError, match="beam_size does not apply to a request"):
         pool.submit("a", beam_size=2)

@@ -235,6 +235,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"batch_tokens": 2.5}, UsageError, "batch_tokens is 2.5: give a whole number"),
     ({"split_tokens": -1}, UsageError, "split_tokens is -1: give a whole number"),
     ({"coverage_penalty": -0.1}, UsageError, "coverage_penalty is -0.1: give a number of at least"),
+    ({"beam_threshold": -2}, UsageError, "beam_threshold is -2: give a number of at least 0"),
     ({"length_penalty": float("nan")}, UsageError, "length_penalty is nan: give a number such as"),
     ({"max_length_ratio": 0}, UsageError, "max_length_ratio is 0: give a number above 0"),
     ({"sample": True, "beam_size": 3}, UsageError, r"beam_size does not apply to sampling"),

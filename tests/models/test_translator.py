@@ -277,6 +277,17 @@ def test_no_translation_is_longer_than_its_source_allows() -> None:
         assert len(capped.tokens) == 4
 
 
+def test_a_threshold_of_nothing_is_the_greedy_choice() -> None:
+    model = babbler()
+    greedy = model.translate(["abc", "de"], beam_size=1)
+    near = model.translate(["abc", "de"], beam_threshold=0)
+    assert [one.text for one in near] == [one.text for one in greedy]
+    wide = model.translate("abc", n_best=3, beam_threshold=0)
+    assert wide.n_best == model.translate("abc", n_best=3).n_best
+    recommended = Translator(translator_folder(BYTES, beam_threshold=0), model.engine, BYTES, BYTES)
+    assert recommended.translate("abc").text == greedy[0].text
+
+
 def test_rules_apply_to_the_search_too() -> None:
     assert "e" not in echo(sure=3.0).translate("beet", ban="e").text
 

@@ -244,3 +244,16 @@ def test_sampled_subwords_are_drawn_anew_each_epoch(
     first, again, later = (next(task.batches(epoch, 0)).ids.tolist() for epoch in (0, 0, 1))
     assert first == again
     assert first != later
+
+
+def test_a_cells_own_settings_are_in_the_recipe_and_in_the_folder(
+    tiny: Path, tmp_path: Path
+) -> None:
+    changes = ["encoder.cell=mogrifier", "encoder.cell_settings.rounds=2", "training.steps=1"]
+    folder = open_model_folder(train(tiny, output=tmp_path / "run", overrides=changes))
+    assert folder.network["encoder"]["cell_settings"] == {"rounds": 2, "rank": None}
+    with pytest.raises(UsageError, match="no setting of Mogrifier 'round'"):
+        train(tiny, output=tmp_path / "no", overrides=[*changes, "encoder.cell_settings.round=2"])
+    dropped = ["encoder.cell=mingru", "encoder.weight_drop=0.5"]
+    with pytest.raises(UsageError, match="weight_drop does not apply to MinGRU"):
+        train(tiny, output=tmp_path / "no", overrides=dropped)

@@ -6,16 +6,19 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import yaml
 
-from textrnn.errors import DataError, TrainingError, UsageError
+from textrnn.config import PairDataSettings
+from textrnn.errors import DataError, EngineError, TrainingError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.recipe import compare, dry_run, evaluate, finetune, load_recipe, train
 from textrnn.recipe.assembly import assemble
+from textrnn.recipe.pair_data import asked_for, is_here, old_data
 from textrnn.tasks import network_from_folder
 from textrnn.training import Event, Notice, StepDone
 
@@ -24,6 +27,16 @@ SEPARATE = (
     "tokenizer={source: {kind: word}, target: {kind: char}}",
     "head.tied=output",
 )
+
+
+@pytest.fixture(autouse=True)
+def no_graphs(toy_translator: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs go without graphs, which take longer than the training; the toy translator has some."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise EngineError("not in these tests")
+
+    monkeypatch.setattr("textrnn.recipe.run.make_graphs", refuse)
 
 
 @pytest.fixture
@@ -359,3 +372,70 @@ def test_a_loss_that_is_no_number(recipe: Path, tmp_path: Path) -> None:
     changes = ["training.optimizer.learning_rate=1e30", "training.clip_norm=null"]
     with pytest.raises(TrainingError, match="became NaN or infinite"):
         train(recipe, output=tmp_path / "run", overrides=changes)
+
+
+def test_a_set_on_the_hub(toy_translator: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def rows(*given: Any) -> Any:
+        asked.append(given)
+        return iter([{"translation": {"en": "the cat", "de": "Kater der"}}])
+
+    monkeypatch.setattr("textrnn.data.pair_sources.read_hub", rows)
+    assert evaluate(toy_translator, data="org/pairs")["sentences"] == 1
+    evaluate(toy_translator, data="org/pairs", split="validation")
+    assert [(path, split) for path, split, *_ in asked] == [
+        ("org/pairs", "test"),
+        ("org/pairs", "validation"),
+    ]
+
+
+def test_a_whole_folder_of_pairs(
+    toy_translator: Path,
+    tmp_path: Path,
+    toy_pairs: Callable[..., Any],
+    write_pairs: Callable[..., None],
+) -> None:
+    for name in ("one", "two"):
+        write_pairs(tmp_path, name, [*toy_pairs(1, seed=3), (name, "x")])
+    scores = evaluate(toy_translator, data=tmp_path)
+    assert scores["sentences"] == 3
+    (tmp_path / "val.en").write_text("dog\n")
+    (tmp_path / "val.de").write_text("Hund\n")
+    assert evaluate(toy_translator, data=tmp_path, split="valid")["sentences"] == 1
+
+
+def test_held_out_pairs_of_several_files_are_not_translated_in_the_end(
+    recipe: Path, tmp_path: Path
+) -> None:
+    changes = [*SHORT, "data.valid=[valid, test]", "data.test=null"]
+    model = train(recipe, output=tmp_path / "run", overrides=changes)
+    scores = json.loads((model / "training" / "scores.json").read_text())
+    assert set(scores) == {"valid"}
+    assert "BLEU" not in scores["valid"]
+    assert open_model_folder(model).config["reached"].startswith("valid: perplexity ")
+    table = tmp_path / "mine.tsv"
+    table.write_text("the cat\tKater der\nthe dog\tHund der\n")
+    report = finetune(model, data=table, output=tmp_path / "tuned", overrides=["training.steps=1"])
+    assert report.old is None
+
+
+def test_a_recipe_in_the_folder_that_says_nothing_of_pairs(
+    toy_translator: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(toy_translator, folder)
+    (folder / "training" / "recipe.yaml").write_text("task: translation\n")
+    assert old_data(SimpleNamespace(path=folder)) is None  # type: ignore[arg-type]
+    (folder / "training" / "recipe.yaml").write_text("data: {train: x, source: a, target: a}\n")
+    assert old_data(SimpleNamespace(path=folder)) is None  # type: ignore[arg-type]
+    gone = PairDataSettings(path=str(tmp_path / "gone"), train="train")
+    assert not is_here(gone, "train")
+
+
+def test_what_is_asked_for_of_pairs_without_a_path() -> None:
+    data = PairDataSettings(valid="a/valid", source="en", target="de")
+    asked = asked_for(data, "valid")
+    assert asked is not None
+    assert (asked.data, asked.split, asked.source, asked.target) == ("a/valid", None, "en", "de")
+    assert asked_for(data, "test") is None

@@ -39,6 +39,15 @@ from textrnn.training.loop import Trainer, make_accelerator
 V = ByteTokenizer().vocab_size
 every_cell = pytest.mark.parametrize("cell", cells.FAMILY.names())
 every_kind = pytest.mark.parametrize("kind", attention.FAMILY.names())
+every_pair = pytest.mark.parametrize(  # each cell once, each attention once
+    ("cell", "kind"),
+    sorted(
+        {
+            *((cell, "additive") for cell in cells.FAMILY.names()),
+            *(("gru", kind) for kind in attention.FAMILY.names()),
+        }
+    ),
+)
 every_head = pytest.mark.parametrize("tied", ["none", "output", "all"])
 Rows = Sequence[Sequence[int]]
 
@@ -102,8 +111,7 @@ def arguments(batch: PairBatch) -> tuple[Tensor, ...]:
     return batch.source, batch.source_lengths, batch.ids, batch.targets
 
 
-@every_kind
-@every_cell
+@every_pair
 def test_decoding_is_repeated_steps_from_encodings(cell: str, kind: str) -> None:
     network, batch = some_network(cell, kind), some_pairs()
     memory, first = network.encode(batch.source, batch.source_lengths)
@@ -120,8 +128,7 @@ def test_decoding_is_repeated_steps_from_encodings(cell: str, kind: str) -> None
     torch.testing.assert_close(network.log_probs(hidden, batch.ids), expected)
 
 
-@every_kind
-@every_cell
+@every_pair
 def test_a_pair_alone_is_that_pair_in_a_padded_batch(cell: str, kind: str) -> None:
     network, batch = some_network(cell, kind), some_pairs()
     memory, first = network.encode(batch.source, batch.source_lengths)
@@ -225,8 +232,10 @@ def test_one_table_needs_one_vocabulary_and_one_width(given: dict[str, Any]) -> 
     assert some_network(tied="output", **given).head.weight.shape[0] == V
 
 
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
-@every_cell
+@pytest.mark.parametrize(
+    ("cell", "precision"),
+    [*((cell, "float32") for cell in cells.FAMILY.names()), ("gru", "bf16"), ("lstm", "bf16")],
+)
 def test_eight_pairs_are_learnt_by_heart(cell: str, precision: str) -> None:
     """By the training loop, without special cases; greedy translations are then the targets."""
     torch.manual_seed(1)

@@ -33,6 +33,7 @@ VALUES = (
     "beam_size",
     "length_penalty",
     "coverage_penalty",
+    "beam_threshold",
     "n_best",
     "max_length_ratio",
     "batch_tokens",

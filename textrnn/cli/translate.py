@@ -72,6 +72,10 @@ def translate(
     coverage_penalty: Annotated[
         float | None, typer.Option(metavar="X", help="Above 0, so that no source word is left out.")
     ] = None,
+    beam_threshold: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Give up what is X nats behind the best; quicker."),
+    ] = None,
     n_best: Annotated[
         int | None, typer.Option(metavar="N", help="Translations a line: score, tab, text.")
     ] = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -37,12 +37,14 @@ class AttentionSettings(Settings):
 class DecoderSettings(Settings):
     """The recurrent layers that write the target.
 
+    ``cell`` is a file in ``nn/cells``, and ``cell_settings`` are that cell's own.
     ``embedding_size``: None for the encoder's; it has none of its own where all embeddings are
     one. ``output_size`` is the width of the attentional vector; None: ``hidden_size``. ``bridge``:
     the encoder's last states, projected, are the decoder's first; without it they are zeros.
     """
 
     cell: str = "lstm"
+    cell_settings: dict[str, Any] = Field(default_factory=dict)
     embedding_size: Size | None = None
     hidden_size: Size = 256
     output_size: Size | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from textrnn.errors import EngineError
 
-__all__ = ["has_vnni", "open_session"]
+__all__ = ["has_vnni", "open_session", "value_of"]
 
 _CPUINFO = Path("/proc/cpuinfo")
 _FIRST_PROCESSOR = 8_192  # bytes; more than what is said of one
@@ -56,3 +58,10 @@ def open_session(graphs: Path, name: str, parameters_sha256: str, threads: int) 
     if made_from != parameters_sha256:
         raise EngineError(f"{path} was made from other parameters: run textrnn export again")
     return session
+
+
+def value_of(array: NDArray[Any]) -> Any:
+    """An array as ONNX Runtime takes it to be bound; the numbers are not copied."""
+    import onnxruntime
+
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)

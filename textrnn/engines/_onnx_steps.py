@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from textrnn.engines._base import Floats, Ids, State
+from textrnn.engines._onnx_sessions import value_of
 
 __all__ = ["Steps"]
 
@@ -66,19 +67,16 @@ class _Slot:
     """What one step returns, bound to a session as its outputs."""
 
     def __init__(self, session: Any, inputs: list[str], outputs: list[str], rows: int) -> None:
-        from onnxruntime import OrtValue
-
-        self._value_of = OrtValue.ortvalue_from_numpy
         self._session = session
         self._parts = inputs[1:]
         self._binding = session.io_binding()
         self._ids = np.zeros(rows, np.int64)
-        self._binding.bind_ortvalue_input(inputs[0], self._value_of(self._ids))
+        self._binding.bind_ortvalue_input(inputs[0], value_of(self._ids))
         widths = [value.shape[1] for value in session.get_outputs()]
         self.logits, *state = (np.empty((rows, width), np.float32) for width in widths)
         self.state = tuple(state)
-        self.values = [self._value_of(part) for part in state]
-        self._binding.bind_ortvalue_output(outputs[0], self._value_of(self.logits))
+        self.values = [value_of(part) for part in state]
+        self._binding.bind_ortvalue_output(outputs[0], value_of(self.logits))
         for name, value in zip(outputs[1:], self.values, strict=True):
             self._binding.bind_ortvalue_output(name, value)
         self._before: _Slot | None = None
@@ -89,7 +87,7 @@ class _Slot:
         """Make a step from a state, which may be that of another slot."""
         if self._before is None or self._before.state is not state:
             self._before = next((slot for slot in tuple(others) if slot.state is state), None)
-            values = self._before.values if self._before else map(self._value_of, state)
+            values = self._before.values if self._before else map(value_of, state)
             for name, value in zip(self._parts, values, strict=True):
                 self._binding.bind_ortvalue_input(name, value)
         self._ids[:] = ids

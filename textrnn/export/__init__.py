@@ -1,6 +1,7 @@
 """Export: a task's network becomes ONNX graphs that run without PyTorch.
 
     tracing       a function of the network, for example its step -> an ONNX model
+    flattening    its products as products of rows
     quantizing    its matrices -> 8 bits
     unrolling     a step -> a model that reads many tokens at once
     batching      the 8-bit products of a model that takes many rows at once

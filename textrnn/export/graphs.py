@@ -16,6 +16,7 @@ from torch import nn
 
 from textrnn.errors import EngineError, UnknownNameError
 from textrnn.export.batching import take_many_rows
+from textrnn.export.flattening import flatten_products
 from textrnn.export.parity import Parity, measure_parity
 from textrnn.export.quantizing import quantize_weights
 from textrnn.export.tracing import trace
@@ -85,7 +86,7 @@ def _models(graphs: Mapping[str, Graph], precision: str) -> dict[str, onnx.Model
 
     def model_of(function: Function) -> onnx.ModelProto:
         if id(function) not in traced:
-            model = trace(function)
+            model = flatten_products(trace(function))
             if precision == "int8":
                 model = quantize_weights(model)
             traced[id(function)] = model

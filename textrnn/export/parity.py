@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -19,6 +19,8 @@ __all__ = ["Parity", "measure_parity"]
 
 Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = dict[str, Array]
+
+Run: TypeAlias = Callable[[list[Array]], list[Array]]
 
 STEPS = 12
 EXACT = 1e-4  # of the greatest number, or of 1 where that is smaller
@@ -43,7 +45,8 @@ def measure_parity(graphs: Mapping[str, Graph], folder: Path, *, exact: bool) ->
     """Run the graphs in ``folder`` beside the network, on the examples of their functions.
 
     What a graph gives is what those after it take under the same name, and a step goes on a few
-    times from its own state, so that errors add up as they do in use.
+    times. Each number is compared with the network's for the same inputs. The divergence is that
+    of graphs which go on from their own results, so that errors add up as they do in use.
 
     Args:
         graphs: by name, in order.
@@ -53,46 +56,56 @@ def measure_parity(graphs: Mapping[str, Graph], folder: Path, *, exact: bool) ->
     Raises:
         EngineError: the graphs do not say what the network says.
     """
-    ours = _play(graphs, lambda name: _of_network(graphs[name]))
-    theirs = _play(graphs, lambda name: _of_file(folder / f"{name}.onnx", graphs[name]))
-    difference, divergence, allowed = 0.0, [], EXACT
-    for wanted, found in zip(ours, theirs, strict=True):
-        for name, array in wanted.items():
-            difference = max(difference, float(np.abs(found[name] - array).max()))
-            allowed = max(allowed, EXACT * float(np.abs(array).max()))
-        if "logits" in wanted:
-            divergence.append(_divergence(wanted["logits"], found["logits"]))
-    mean = float(np.mean(divergence))
-    if (exact and not difference <= allowed) or not mean <= DIVERGED:
+    files = {name: _of_file(folder / f"{name}.onnx", graph) for name, graph in graphs.items()}
+    ours = _play(graphs, {name: _of_network(graph) for name, graph in graphs.items()})
+    theirs = _play(graphs, files)
+    difference, greatest = 0.0, 1.0
+    for turn in ours:
+        for wanted, found in zip(turn.outputs.values(), files[turn.name](turn.inputs), strict=True):
+            difference = max(difference, float(np.abs(found - wanted).max()))
+            greatest = max(greatest, float(np.abs(wanted).max()))
+    logits = [
+        (wanted.outputs["logits"], found.outputs["logits"])
+        for wanted, found in zip(ours, theirs, strict=True)
+        if "logits" in wanted.outputs
+    ]
+    divergence = float(np.mean([_divergence(*pair) for pair in logits]))
+    if (exact and not difference <= EXACT * greatest) or not divergence <= DIVERGED:
         raise EngineError(
             f"the exported graphs do not say what the network says: they differ by {difference:.3g}"
-            f" in a logit, by {mean:.3g} nats a token; nothing has been written"
+            f" in a logit, by {divergence:.3g} nats a token; nothing has been written"
         )
-    return Parity(difference, mean)
+    return Parity(difference, divergence)
 
 
-Run: TypeAlias = Callable[[list[Array]], list[Array]]
+class _Turn(NamedTuple):
+    """One run of one graph."""
+
+    name: str
+    inputs: list[Array]
+    outputs: Arrays
 
 
-def _play(graphs: Mapping[str, Graph], open_graph: Callable[[str], Run]) -> list[Arrays]:
-    """The outputs of every run, one after the other; ids are drawn alike whoever plays."""
-    random, made, known = np.random.default_rng(0), [], Arrays()
+def _play(graphs: Mapping[str, Graph], runs: Mapping[str, Run]) -> list[_Turn]:
+    """The runs of all graphs, one after the other; ids are drawn alike whoever plays."""
+    random, turns, known = np.random.default_rng(0), [], Arrays()
     for name, graph in graphs.items():
-        run, function = open_graph(name), graph.function
+        function = graph.function
         inputs = {
-            name: known.get(name, argument.example.numpy())
-            for name, argument in function.inputs.items()
+            key: known.get(key, argument.example.numpy())
+            for key, argument in function.inputs.items()
         }
         steps = STEPS if function.carried and graph.reading is None else 1
         for _ in range(steps):
-            found = run(list(inputs.values()))
+            taken = list(inputs.values())
+            found = runs[name](taken)
             outputs = dict(zip(graph.outputs or function.outputs, found, strict=True))
-            made.append(outputs)
+            turns.append(_Turn(name, taken, outputs))
             if steps > 1:
                 inputs |= {begin: outputs[end] for begin, end in function.carried.items()}
                 inputs["ids"] = random.integers(0, outputs["logits"].shape[1], len(inputs["ids"]))
-        known |= {name.replace("first.", "state."): array for name, array in outputs.items()}
-    return made
+        known |= {key.replace("first.", "state."): array for key, array in outputs.items()}
+    return turns
 
 
 def _of_network(graph: Graph) -> Run:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from textrnn.engines import Floats, HeldLogits
 from textrnn.generation.rules import Ids, Logits
 from textrnn.tokenizers import EOS
 
-__all__ = ["NEVER", "AnyLogits", "best_tokens", "log_totals"]
+__all__ = ["NEVER", "AnyLogits", "Best", "best_tokens", "log_totals"]
 
 AnyLogits: TypeAlias = Logits | HeldLogits
 
@@ -22,51 +23,53 @@ _FEW = 16  # up to here, looking for the greatest again and again is quicker tha
 _CHUNK = 1 << 18  # numbers worked on at a time: they stay in the processor's own memory
 
 
-def best_tokens(logits: AnyLogits, count: int) -> tuple[Ids, Floats]:
-    """The ``count`` greatest logits of each row, PAD, UNK and BOS left out: ids and values (B, K).
+class Best(NamedTuple):
+    """The best tokens of each row, PAD, UNK and BOS left out.
 
-    Greatest first; of equals, the smaller id first.
+    Args:
+        ids: greatest logit first; of equals, the smaller id first (B, K).
+        values: their logits (B, K).
+        totals: the logarithms of the sums of exponentials of all tokens (B,).
+        without: the same without PAD, UNK and BOS (B,).
+    """
 
-    >>> best_tokens(np.array([[9, 9, 9, 1, 3, 3, 2]], np.float32), 3)
-    (array([[4, 5, 6]]), array([[3., 3., 2.]], dtype=float32))
+    ids: Ids
+    values: Floats
+    totals: NDArray[np.float64]
+    without: NDArray[np.float64]
+
+
+@np.errstate(invalid="ignore")  # of what is not a number nothing is: the caller looks
+def best_tokens(logits: AnyLogits, count: int) -> Best:
+    """The ``count`` best tokens of each row.
+
+    >>> best = best_tokens(np.array([[9, 9, 9, 1, 3, 3, 2]], np.float32), 3)
+    >>> best.ids, best.values, best.without.round(4)
+    (array([[4, 5, 6]]), array([[3., 3., 2.]], dtype=float32), array([3.9176]))
     """
     if not isinstance(logits, np.ndarray):
-        return logits.best(count, NEVER)
+        return Best(*logits.best(count, NEVER), *logits.log_totals(NEVER))
     count = min(count, logits.shape[1] - NEVER)
     ids = np.empty((len(logits), count), np.int64)
     values = np.empty((len(logits), count), np.float32)
-    at_once = max(1, _CHUNK // logits.shape[1])
-    choose = _greatest if count <= _FEW else _partitioned
-    for begin in range(0, len(logits), at_once):
-        rows = slice(begin, begin + at_once)
-        choose(logits[rows, NEVER:], ids[rows], values[rows])
-    ids += NEVER
-    return ids, values
+    if count > _FEW:
+        _partitioned(logits[:, NEVER:], ids, values)
+        return Best(ids + NEVER, values, *log_totals(logits))
+    sums = np.empty(len(logits))
+    for rows, part in _chunks(logits):
+        every = np.arange(len(part))
+        for place in range(count):
+            chosen = part.argmax(axis=1)
+            ids[rows, place] = chosen
+            values[rows, place] = part[every, chosen]
+            part[every, chosen] = -np.inf
+        shifted = np.exp(values[rows] - values[rows, :1])
+        sums[rows] = _sum_of_exponentials(part, values[rows, 0]) + shifted.sum(axis=1)
+    without = values[:, 0].astype(np.float64) + np.log(sums)
+    return Best(ids + NEVER, values, _with_never(logits, without), without)
 
 
-def _greatest(logits: Logits, ids: Ids, values: Floats) -> None:
-    left = logits.copy()
-    every = np.arange(len(left))
-    for place in range(ids.shape[1]):
-        chosen = left.argmax(axis=1)
-        ids[:, place] = chosen
-        values[:, place] = left[every, chosen]
-        left[every, chosen] = -np.inf
-
-
-def _partitioned(logits: Logits, ids: Ids, values: Floats) -> None:
-    count = ids.shape[1]
-    least = np.partition(logits, logits.shape[1] - count, axis=1)[:, -count]
-    for row, numbers in enumerate(logits):
-        among = np.flatnonzero(numbers >= least[row])
-        chosen = among[np.argsort(-numbers[among], kind="stable")[:count]]
-        ids[row] = chosen
-        values[row] = numbers[chosen]
-
-
-def log_totals(
-    logits: AnyLogits,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def log_totals(logits: AnyLogits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Logarithms of the sums of exponentials: of all tokens (B,), and without PAD, UNK and BOS.
 
     >>> [totals.round(4).tolist() for totals in log_totals(np.zeros((1, 8), np.float32))]
@@ -74,17 +77,45 @@ def log_totals(
     """
     if not isinstance(logits, np.ndarray):
         return logits.log_totals(NEVER)
-    allowed = logits[:, NEVER:]
-    greatest = allowed.max(axis=1)
+    greatest = logits[:, NEVER:].max(axis=1)
     sums = np.empty(len(logits))
+    for rows, part in _chunks(logits):
+        sums[rows] = _sum_of_exponentials(part, greatest[rows])
+    without = greatest.astype(np.float64) + np.log(sums)
+    return _with_never(logits, without), without
+
+
+def _chunks(logits: Logits) -> Iterator[tuple[slice, Logits]]:
+    """A few rows at a time, copied, PAD, UNK and BOS left out."""
     at_once = max(1, _CHUNK // logits.shape[1])
-    room = np.empty((min(at_once, len(logits)), allowed.shape[1]), np.float32)
+    room = np.empty((min(at_once, len(logits)), logits.shape[1] - NEVER), np.float32)
     for begin in range(0, len(logits), at_once):
         rows = slice(begin, begin + at_once)
-        part = room[: len(allowed[rows])]
-        np.subtract(allowed[rows], greatest[rows, None], out=part)
-        np.exp(part, out=part)
-        sums[rows] = part.sum(axis=1)
-    without = greatest + np.log(sums)
+        part = room[: len(logits[rows])]
+        part[:] = logits[rows, NEVER:]
+        yield rows, part
+
+
+def _sum_of_exponentials(part: Logits, greatest: Floats) -> NDArray[np.float32]:
+    """Of each row less its greatest; ``part`` (B, V) is used up."""
+    np.subtract(part, greatest[:, np.newaxis], out=part)
+    np.exp(part, out=part)
+    sums: NDArray[np.float32] = part.sum(axis=1)
+    return sums
+
+
+def _with_never(logits: Logits, without: NDArray[np.float64]) -> NDArray[np.float64]:
     never = np.logaddexp.reduce(logits[:, :NEVER], axis=1, dtype=np.float64)
-    return np.logaddexp(without, never), without
+    totals: NDArray[np.float64] = np.logaddexp(without, never)
+    return totals
+
+
+def _partitioned(logits: Logits, ids: Ids, values: Floats) -> None:
+    """The best by partitioning, where there are many."""
+    count = ids.shape[1]
+    least = np.partition(logits, logits.shape[1] - count, axis=1)[:, -count]
+    for row, numbers in enumerate(logits):
+        among = np.flatnonzero(numbers >= least[row])
+        chosen = among[np.argsort(-numbers[among], kind="stable")[:count]]
+        ids[row] = chosen
+        values[row] = numbers[chosen]

@@ -25,6 +25,7 @@ class Grid:
         wishes: of each sentence.
 
     Attributes:
+        active: whether any sentence has terms.
         granted: the tokens that each sentence's terms take at most.
     """
 
@@ -34,12 +35,8 @@ class Grid:
             None if wish.terms is None else wish.terms.measure(b"") for wish in wishes
         ]
         self._sentences = list(range(len(wishes)))
+        self.active = any(progress is not None for progress in self._progress)
         self.granted = [wish.terms.levels if wish.terms else 0 for wish in wishes]
-
-    @property
-    def active(self) -> bool:
-        """Whether any row has terms."""
-        return any(progress is not None for progress in self._progress)
 
     @property
     def rows(self) -> Ids:
@@ -94,6 +91,8 @@ class Grid:
 
     def go_on(self, rows: Ids, ids: Ids) -> None:
         """Take the new rows for the present ones."""
+        if not self.active:
+            return
         before = [self._progress[row] for row in rows.tolist()]
         self._progress = [
             None if progress is None else progress.after(id)

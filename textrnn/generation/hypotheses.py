@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,11 +32,15 @@ class BeamPlan:
         stopped: whether a text of these new ids has come to a stop text; None: there are none.
         coverage_penalty: beta, see :func:`~textrnn.generation.scoring.coverage_penalty`; needs
             attention.
+        threshold: a hypothesis that is less likely than its sentence's best by more than so many
+            nats is given up (absolute threshold pruning: Freitag and Al-Onaizan 2017, section 3,
+            https://arxiv.org/abs/1702.01806); fewer than ``n_best`` may then be found.
         guard: keeps texts from saying the same for ever.
         unknown: the model may say UNK.
 
     Raises:
-        UsageError: more hypotheses are asked for than there are places, or beta is below 0.
+        UsageError: more hypotheses are asked for than there are places, or beta or the threshold
+            is below 0.
     """
 
     beam_size: int
@@ -45,6 +50,7 @@ class BeamPlan:
     scoring: Scoring = _BY_LENGTH
     stopped: Callable[[tuple[int, ...]], bool] | None = None
     coverage_penalty: float = 0.0
+    threshold: float = math.inf
     guard: RepetitionGuard | None = None
     unknown: bool = False
 
@@ -55,10 +61,9 @@ class BeamPlan:
                 f"n_best is {self.n_best}: give a whole number from 1 to {self.beam_size}, "
                 "the beam size"
             )
-        if not self.coverage_penalty >= 0:
-            raise UsageError(
-                f"coverage_penalty is {self.coverage_penalty}: give a number of at least 0"
-            )
+        for name in ("coverage_penalty", "threshold"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} is {getattr(self, name)}: give a number of at least 0")
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from textrnn.engines import Floats, State, StepEngine
 from textrnn.errors import GenerationError
 from textrnn.generation.draw import draw
 from textrnn.generation.history import History
-from textrnn.generation.row import Failure, FinishReason, Plan, Row, Step, Token
-from textrnn.generation.rules import Ids, Logits, Rule, Shaping, Shortlist, apply_rules, narrow
+from textrnn.generation.row import Failure, FinishReason, Place, Plan, Row, Step, Token
+from textrnn.generation.rules import Ids, Logits, Rule, Shortlist, apply_rules, narrow
 from textrnn.tokenizers import BOS, EOS, PAD, UNK
 
 __all__ = [
@@ -31,30 +31,8 @@ __all__ = [
 ]
 
 _FIRST = EOS  # PAD, UNK and BOS, which are never generated, come before it
+_AT_ONCE = 1 << 17  # logits looked at together: what comes of them stays in the processor's cache
 _NOTHING: Ids = np.empty((0, 0), np.int64)
-
-
-class _Place:
-    """Where a row of a batch has come to."""
-
-    __slots__ = ("count", "looks_back", "number", "plan", "row", "untils")
-
-    def __init__(self, number: int, row: Row, plan: Plan) -> None:
-        self.number, self.row, self.plan = number, row, plan
-        self.count = 0  # new tokens so far
-        self.untils = [rule.until for rule in plan.rules if hasattr(rule, "until")]
-        self.looks_back = not all(isinstance(rule, Shaping) for rule in plan.rules)
-
-    def kind(self) -> tuple[int, bool, int]:
-        """Equal for rows to which the same rules apply now."""
-        active = sum(self.count < until for until in self.untils)
-        return id(self.plan.rules), self.plan.greedy, active
-
-    def accept(self, id: int, logprob: float) -> Token:
-        """Take a token in."""
-        self.count += 1
-        last = self.count == self.plan.max_new_tokens
-        return self.row.accept(self.number, id, logprob, last=last)
 
 
 class Batch:
@@ -68,7 +46,7 @@ class Batch:
 
     def __init__(self, engine: StepEngine) -> None:
         self._engine = engine
-        self._places: list[_Place] = []
+        self._places: list[Place] = []
         self._history = History([])
         self._logits: Floats = np.empty((0, engine.vocab_size), np.float32)
         self._unread: Ids | None = None  # the last token of each row; the logits are those before
@@ -106,7 +84,7 @@ class Batch:
         self._state = state
         self._history.join([row.ids for row in rows])
         pairs = zip(rows, plans, strict=True)
-        self._places += [_Place(first + place, *pair) for place, pair in enumerate(pairs)]
+        self._places += [Place(first + place, *pair) for place, pair in enumerate(pairs)]
         return first
 
     def leave(self, number: int) -> None:
@@ -148,10 +126,8 @@ class Batch:
 
     def _choose(self) -> tuple[Ids, NDArray[Any], dict[int, Exception]]:
         """A token for each row and its log-probability, or what went wrong with that row."""
-        kinds: dict[Any, list[int]] = {}
-        for i, place in enumerate(self._places):
-            kinds.setdefault(place.kind(), []).append(i)
-        waiting, chosen = list(kinds.values()), []
+        waiting = self._alike()
+        chosen = []
         failed: dict[int, Exception] = {}
         while waiting:
             some = waiting.pop()
@@ -162,12 +138,26 @@ class Batch:
                     failed[some[0]] = error
                 else:
                     waiting += [[i] for i in some]
-        if len(kinds) == 1 and not failed:
+        if len(chosen) == 1 and not failed:
             return *chosen[0][1:], failed
         ids, log_probs = np.full(len(self), EOS), np.zeros(len(self), np.float32)
         for some, their_ids, their_log_probs in chosen:
             ids[some], log_probs[some] = their_ids, their_log_probs
         return ids, log_probs, failed
+
+    def _alike(self) -> list[list[int]]:
+        """The rows in groups of one kind, of a size that the processor's cache holds."""
+        if len(self) == 1:
+            return [[0]]
+        kinds: dict[Any, list[int]] = {}
+        for i, place in enumerate(self._places):
+            kinds.setdefault(place.kind(), []).append(i)
+        size = max(1, _AT_ONCE // self._engine.vocab_size)
+        return [
+            kind[first : first + size]
+            for kind in kinds.values()
+            for first in range(0, len(kind), size)
+        ]
 
     def _choose_for(self, some: list[int]) -> tuple[Ids, NDArray[Any]]:
         """The same for rows of one kind.
@@ -176,11 +166,12 @@ class Batch:
             GenerationError: the rules leave no token to choose, or the model's output is not
                 numbers.
         """
-        logits, place, history = self._logits, self._places[some[0]], _NOTHING
-        if len(some) < len(self._places):
-            logits = logits[some]
+        place, history = self._places[some[0]], _NOTHING
+        together = some[-1] - some[0] + 1 == len(some)
+        rows = slice(some[0], some[-1] + 1) if together else some
+        logits = self._logits[rows]
         if place.looks_back:
-            history = self._history.window()[some]
+            history = self._history.window()[rows]
         every, likeliest = np.arange(len(some)), logits.argmax(axis=1)
         greatest = logits[every, likeliest]
         _check_numbers(greatest)

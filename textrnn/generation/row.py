@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from textrnn.engines import State
 from textrnn.generation.draw import RandomStream
-from textrnn.generation.rules import Rule
+from textrnn.generation.rules import Rule, Shaping
 from textrnn.generation.text import Writer
 from textrnn.tokenizers import EOS
 
-__all__ = ["Failure", "FinishReason", "Plan", "Row", "Step", "Token"]
+__all__ = ["Failure", "FinishReason", "Place", "Plan", "Row", "Step", "Token"]
 
 FinishReason: TypeAlias = Literal["stop", "eos", "length"]
 
@@ -90,3 +90,26 @@ class Row:
         if reason == "eos" or (reason == "length" and not self._goes_on):
             text += self.writer.close()
         return Token(row, id, logprob, text, reason)
+
+
+class Place:
+    """Where a row of a batch has come to."""
+
+    __slots__ = ("count", "looks_back", "number", "plan", "row", "untils")
+
+    def __init__(self, number: int, row: Row, plan: Plan) -> None:
+        self.number, self.row, self.plan = number, row, plan
+        self.count = 0  # new tokens so far
+        self.untils = [rule.until for rule in plan.rules if hasattr(rule, "until")]
+        self.looks_back = not all(isinstance(rule, Shaping) for rule in plan.rules)
+
+    def kind(self) -> tuple[int, bool, int]:
+        """Equal for rows to which the same rules apply now."""
+        active = sum(self.count < until for until in self.untils)
+        return id(self.plan.rules), self.plan.greedy, active
+
+    def accept(self, id: int, logprob: float) -> Token:
+        """Take a token in."""
+        self.count += 1
+        last = self.count == self.plan.max_new_tokens
+        return self.row.accept(self.number, id, logprob, last=last)

@@ -1,8 +1,6 @@
 """The beam search's state: all hypotheses of a batch of sentences, as arrays.
 
-The rows of one sentence stand together, in the order of the sentences. What a hypothesis consists
-of is not copied as it grows: each step notes its rows' parents and tokens, and a text is read back
-from these notes once it is among the best.
+The rows of one sentence stand together, in the order of the sentences.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from textrnn.generation.grid import Grid
 from textrnn.generation.history import History
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import FinishReason, allow
+from textrnn.generation.notes import Notes
 from textrnn.generation.rules import Ids
 from textrnn.generation.scoring import coverage_penalty
 from textrnn.tokenizers import EOS, UNK
@@ -27,15 +26,6 @@ from textrnn.tokenizers import EOS, UNK
 __all__ = ["Search"]
 
 Numbers = NDArray[np.float64]
-
-
-class _Note(NamedTuple):
-    """One step: for each row that went on (N,), and the attention of those before it (M, S)."""
-
-    parents: Ids
-    ids: Ids
-    log_probs: Numbers
-    weights: Floats | None
 
 
 class _End(NamedTuple):
@@ -66,19 +56,16 @@ class Search:
         self._plan = plan
         self._wishes = wishes
         self._grid = Grid(plan.beam_size, wishes)
-        self._limits = np.array(
-            [
-                (plan.max_new_tokens if wish.limit is None else wish.limit) + granted
-                for wish, granted in zip(wishes, self._grid.granted, strict=True)
-            ]
-        )
+        limits = [plan.max_new_tokens if wish.limit is None else wish.limit for wish in wishes]
+        least = [len(wish.prefix) for wish in wishes]
+        self._limits = np.maximum(limits, least) + np.array(self._grid.granted)
         self._guarded = np.array([wish.guarded for wish in wishes])
         self._sentences = np.arange(count)
         self._totals = np.zeros(count)
         self._places = np.full(count, plan.beam_size)
         self._worst = np.full(count, -np.inf)
         self._ends: list[list[_End]] = [[] for _ in range(count)]
-        self._notes: list[_Note] = []
+        self._notes = Notes()
         self._coverage: Floats | None = None
         looks_back = plan.rules or plan.guard is not None
         self._history = History(beginnings) if looks_back else None
@@ -108,7 +95,7 @@ class Search:
             self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
         bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
         on = ~ended & ~(bounds <= self._worst[sentences]) & (self._places[sentences] > 0)
-        self._notes.append(_Note(rows[on], ids[on], log_probs[on], weights))
+        self._notes.add(rows[on], ids[on], log_probs[on], weights)
         self._go_on(rows[on], ids[on], grown[on], weights)
         return rows[on], ids[on]
 
@@ -125,17 +112,22 @@ class Search:
         Texts that may not be made have -inf. Last, the logarithms of the model's own totals (N,).
         """
         allowed = self._allowed(logits, count)
-        ids, values = best_tokens(allowed, self._plan.beam_size)
+        ids, values, model, totals = best_tokens(allowed, self._plan.beam_size)
         if not np.isfinite(values[:, 0]).all():
             raise GenerationError(
                 "the model's output is not numbers: its parameters may be damaged"
             )
-        own, totals = log_totals(allowed)
-        model = own if allowed is logits else log_totals(logits)[0]
+        if self._plan.rules:
+            model = log_totals(logits)[0]
+        elif allowed is not logits:  # a sum in another order may differ in its last bit
+            given = np.asarray(logits)
+            banned = (given != allowed).any(axis=1)
+            model[banned] = log_totals(given[banned])[0]
         if self._plan.unknown:
+            unknown = allowed[np.arange(len(ids)), np.full(len(ids), UNK)]
             ids = np.insert(ids, 0, UNK, axis=1)
-            values = np.insert(values, 0, allowed[:, UNK], axis=1)
-            totals = np.logaddexp(totals, allowed[:, UNK])
+            values = np.insert(values, 0, unknown, axis=1)
+            totals = np.logaddexp(totals, unknown)
         grown = self._totals[:, None] + (values - totals[:, None])
         if self._grid.active:
             ids, grown = self._with_wanted(ids, grown, logits, totals)
@@ -190,15 +182,19 @@ class Search:
 
         Best first; ties go to the earlier row and the smaller id, as in the greedy choice.
         """
-        free = grown.copy() if self._grid.active else grown
-        free[self._grid.rows] = -np.inf
+        free = grown
+        if self._grid.active:
+            free = grown.copy()
+            free[self._grid.rows] = -np.inf
         free = free.ravel()
         sentences = np.repeat(self._sentences, grown.shape[1])
         order = np.lexsort((-free, sentences))
         order = order[free[order] > -np.inf]
         found = sentences[order]
-        rank = np.arange(len(found)) - np.searchsorted(found, found)
-        rows, columns = np.divmod(order[rank < self._places[found]], grown.shape[1])
+        firsts = np.searchsorted(found, found)
+        near = free[order] >= free[order[firsts]] - self._plan.threshold
+        kept = (np.arange(len(found)) - firsts < self._places[found]) & near
+        rows, columns = np.divmod(order[kept], grown.shape[1])
         if self._grid.active:
             left = self._limits - count - 1
             more = self._grid.select(ids, grown, left, self._places)
@@ -214,7 +210,7 @@ class Search:
         ended: NDArray[np.bool_] = (ids == EOS) | full
         if self._plan.stopped is not None:
             pairs = zip(rows.tolist(), ids.tolist(), strict=True)
-            texts = ((*self._trace(count, row)[0], id) for row, id in pairs)
+            texts = ((*self._notes.trace(count, row).ids, id) for row, id in pairs)
             ended |= np.array([self._plan.stopped(text) for text in texts], bool)
         return ended
 
@@ -247,28 +243,16 @@ class Search:
         self._grid.go_on(rows, ids)
         self._sentences, self._totals = self._sentences[rows], totals
 
-    def _trace(self, step: int, row: int) -> tuple[list[int], list[float], list[Floats]]:
-        """What led to a row that step ``step`` began with: ids, log-probabilities, attention."""
-        ids, log_probs, looks = [], [], []
-        for note in reversed(self._notes[:step]):
-            ids.append(int(note.ids[row]))
-            log_probs.append(float(note.log_probs[row]))
-            row = int(note.parents[row])
-            if note.weights is not None:
-                looks.append(note.weights[row])
-        return ids[::-1], log_probs[::-1], looks[::-1]
-
     def _read(self, sentence: int, end: _End) -> Hypothesis:
-        ids, log_probs, looks = self._trace(end.step, end.row)
-        weights = self._notes[end.step].weights
+        before = self._notes.trace(end.step, end.row)
         return Hypothesis(
             sentence=sentence,
-            ids=(*ids, end.id),
-            log_probs=(*log_probs, end.log_prob),
+            ids=(*before.ids, end.id),
+            log_probs=(*before.log_probs, end.log_prob),
             log_prob=end.total,
             score=end.score,
             finish_reason=end.reason,
-            attention=None if weights is None else np.stack([*looks, weights[end.row]]),
+            attention=self._notes.attention(before, end.step, end.row),
         )
 
 

@@ -79,8 +79,8 @@ def compare_translations(
 
     _check_lengths(first, [second, *references])
     systems = [("first", first), ("second", second)]
-    references = cast(Any, references)
-    test = PairedTest(systems, _metrics(tokenize), references, test_type="bs", n_samples=samples)
+    texts = cast(Any, references)
+    test = PairedTest(systems, _metrics(tokenize), texts, test_type="bs", n_samples=samples)
     signatures, results = test()
     comparisons = {}
     for name, signature in signatures.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textrnn.models.continuations import ContinuationScore, score_continuations
 from textrnn.models.language_model import LanguageModel
 from textrnn.models.measuring import Speed, measure_speed
 from textrnn.models.minimal_pairs import (
@@ -28,6 +29,7 @@ from textrnn.models.translator import Translator
 __all__ = [
     "AttentionMap",
     "Candidate",
+    "ContinuationScore",
     "Generation",
     "Glossary",
     "LanguageModel",
@@ -48,5 +50,6 @@ __all__ = [
     "measure_speed",
     "minimal_pair_accuracy",
     "read_minimal_pairs",
+    "score_continuations",
     "word_scores",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 import numpy as np
 
 from textrnn.engines import Engine, State
-from textrnn.errors import GenerationError
+from textrnn.errors import GenerationError, UsageError
 from textrnn.generation import (
     Batch,
     GenerationSettings,
@@ -20,7 +20,6 @@ from textrnn.generation import (
     Token,
 )
 from textrnn.generation.rules import Rule
-from textrnn.generation.rules._base import check_whole
 from textrnn.models.results import Draft, Generation
 from textrnn.models.writing import check_text, make_row, read_rows
 
@@ -119,7 +118,8 @@ class Pool:
     """
 
     def __init__(self, model: LanguageModel, rows: int = ROWS) -> None:
-        check_whole("rows", rows, 1)
+        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+            raise UsageError(f"rows is {rows!r}: give a whole number of at least 1")
         self.rows = rows
         self._model = model
         self._batch = Batch(model.engine)

@@ -11,7 +11,7 @@ from textrnn.engines import TranslationEngine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.generation import pad_right
 from textrnn.models.translating.assembling import assemble, token_scores
-from textrnn.models.translating.coding import Coder
+from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.decoding import Draft, decode
 from textrnn.models.translating.ensemble import Ensemble, check_alike
 from textrnn.models.translating.results import AttentionMap, Translation, TranslationScore
@@ -130,10 +130,12 @@ class Translator:
         """
         wanted = self.resolve_settings(settings, options)
         texts = [text] if isinstance(text, str) else list(text)
+        sources = Sources(self.source_tokenizer, (clean(_checked(one)) for one in texts))
         longest = cast(int, wanted.split_tokens)
-        split = [split_text(_checked(one), longest, self._coder.length) for one in texts]
+        split = [split_text(one, longest, sources.length) for one in texts]
         asked = [_requests(segments, clean(wanted.prefix)) for segments in split]
-        drafts = decode(self._coder, [r for some in asked for r in some if r.text], wanted)
+        requests = [request for some in asked for request in some if request.text]
+        drafts = decode(self._coder, sources, requests, wanted)
         results = [
             assemble(
                 self.tokenizer,
@@ -168,7 +170,8 @@ class Translator:
             raise UsageError(
                 f"{len(sources)} sources and {len(targets)} targets: give one target a source"
             )
-        reads = [self._coder.encode(clean(_checked(one))) for one in sources]
+        given = Sources(self.source_tokenizer, (clean(_checked(one)) for one in sources))
+        reads = [given.ids(clean(one)) for one in sources]
         says = [[BOS, *self.tokenizer.encode(clean(_checked(one))), EOS] for one in targets]
         scores: dict[int, TranslationScore] = {}
         for batch in _batches([len(r) + len(s) for r, s in zip(reads, says, strict=True)]):
@@ -193,7 +196,7 @@ class Translator:
         """
         if target is None:
             target = self.translate(clean(_checked(source))).text
-        reads = self._coder.encode(clean(_checked(source)))
+        reads = [*self.source_tokenizer.encode(clean(_checked(source))), EOS]
         says = [*self.tokenizer.encode(clean(_checked(target))), EOS]
         if len(reads) == 1 or len(says) == 1:
             raise UsageError("the source or the target is empty: give a sentence")

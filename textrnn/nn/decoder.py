@@ -54,7 +54,6 @@ class Decoder(nn.Module):
         self, settings: DecoderSettings, *, vocab_size: int, embedding_size: int, memory_size: int
     ) -> None:
         super().__init__()
-        self.settings = settings
         size = settings.hidden_size
         self.output_size = settings.output_size or size
         self.embedding_size = embedding_size
@@ -64,9 +63,19 @@ class Decoder(nn.Module):
         self.norms = nn.ModuleList()
         width = embedding_size + (self.output_size if settings.input_feeding else 0)
         for _ in range(settings.layers):
-            self.layers.append(make(width, size, weight_drop=settings.weight_drop))
+            self.layers.append(
+                make(
+                    width,
+                    size,
+                    weight_drop=settings.weight_drop,
+                    settings=settings.cell_settings,
+                )
+            )
             self.norms.append(nn.LayerNorm(size) if settings.layer_norm else nn.Identity())
             width = size
+        self.settings = settings.model_copy(
+            update={"cell_settings": self.cells()[0].settings.model_dump()}  # defaults filled in
+        )
         self.attention = make_attention(settings.attention, size, memory_size)
         self.combine = nn.Linear(self.attention.context_size + size, self.output_size)
         self.input_dropout = LockedDropout(settings.input_dropout)

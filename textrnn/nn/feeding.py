@@ -6,8 +6,6 @@ gradients of all matrices, of the keys and of the memory after it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,19 +13,7 @@ from torch.nn import functional as F
 from textrnn.nn.cells import Cell, CellState, GatedCell
 from textrnn.nn.over_time import SharedOperand, exact_type
 
-__all__ = ["LoopLayer", "Masks"]
-
-
-class Masks(NamedTuple):
-    """What is dropped all along a sequence: (B, D), or None for nothing.
-
-    Args:
-        layer: between layers.
-        output: of the attentional vector.
-    """
-
-    layer: Tensor | None
-    output: Tensor | None
+__all__ = ["LoopLayer"]
 
 
 class LoopLayer:
@@ -36,6 +22,14 @@ class LoopLayer:
     Args:
         cell: the layer's.
         words: for the first layer, the words' vectors (B, T, E); the rest of its input is fed.
+
+    >>> from textrnn.nn.cells import FAMILY
+    >>> cell = FAMILY.get("gru")(3 + 2, 4)  # words of width 3, fed vectors of width 2
+    >>> layer = LoopLayer(cell, torch.ones(1, 6, 3))
+    >>> output, state = layer(torch.zeros(1, 2), cell.initial_state(1), time=5)
+    >>> inputs = torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0]])
+    >>> torch.allclose(output, cell.step(inputs, cell.initial_state(1))[0], atol=1e-6)
+    True
     """
 
     def __init__(self, cell: Cell, words: Tensor | None = None) -> None:

@@ -104,7 +104,7 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, None, None, None]:
         inputs, operand = ctx.saved_tensors
         error = grads[0].to(operand.dtype)
-        if ctx.needs_input_grad[1]:
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
             ctx.uses.append((inputs, error))
         if not ctx.needs_input_grad[0]:
             return None, None, None, None

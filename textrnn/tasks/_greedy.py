@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from textrnn.tasks._translation_network import TranslationNetwork
 from textrnn.tokenizers import BOS, EOS, PAD
-
-if TYPE_CHECKING:
-    from textrnn.tasks.translation import TranslationNetwork
 
 __all__ = ["greedy"]
 

@@ -49,8 +49,8 @@ def translation_graphs(network: TranslationNetwork) -> dict[str, Graph]:
     names = ("memory", "keys", *(name.replace("state.", "first.") for name in first))
     encode = Function(_Encode(network), text, names)
     return {
-        "encode": Graph(encode, reading=_reading(network, encode)),
-        "step": Graph(_step(network, memory, first)),
+        "encode": Graph(encode, reading=_reading(network, encode), many_rows=True),
+        "step": Graph(_step(network, memory, first), many_rows=True),
     }
 
 

@@ -113,16 +113,18 @@ def _listing(keep: NDArray[np.bool_]) -> tuple[_Listing, Ids]:
     if rows == 1:
         return lambda values, filler: values.reshape(-1)[places][np.newaxis], places[np.newaxis]
     counts = np.count_nonzero(keep, axis=1)
-    inside = np.arange(counts.max()) < counts[:, np.newaxis]
+    widest, ends = int(counts.max()), counts.cumsum()
+    every = np.arange(rows)
+    slots = np.arange(len(places)) + np.repeat(every * widest - ends + counts, counts)
 
     def listed(values: NDArray[Any], filler: float) -> NDArray[Any]:
-        new = np.full(inside.shape, filler, values.dtype)
-        new[inside] = values.reshape(-1)[places]
-        return new
+        new = np.full(rows * widest, filler, values.dtype)
+        new[slots] = values.reshape(-1)[places]
+        return new.reshape(rows, widest)
 
-    columns = np.zeros(inside.shape, np.int64)
-    columns[inside] = places - np.repeat(np.arange(0, rows * width, width), counts)
-    return listed, columns
+    columns = np.zeros(rows * widest, np.int64)
+    columns[slots] = places - np.repeat(every * width, counts)
+    return listed, columns.reshape(rows, widest)
 
 
 def reached(sums: NDArray[np.float64], wanted: NDArray[Any], *, beyond: bool = False) -> Ids:

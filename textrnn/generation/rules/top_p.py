@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from textrnn.generation.rules._base import check_number
+from textrnn.generation.rules._base import Logits, check_number
 from textrnn.generation.rules._shortlist import Shaping, Shortlist, reached
 
 __all__ = ["TopP"]
@@ -41,13 +43,24 @@ class TopP(Shaping):
             return left
         weights, total = left.weights, left.total
         wanted = self.p * total
-        for tokens in (_FEW, weights.shape[1]):
-            # So many tokens below the bound hold less than 1 - p: with all K, it is a certain one.
-            few = left.only(weights >= (1 - self.p) / tokens * total)
-            ordered = np.sort(few.weights, axis=1)[:, ::-1]
-            last = reached(ordered.cumsum(axis=1, dtype=np.float64), wanted[:, 0])
-            if last.max() < ordered.shape[1]:
-                break
-        else:
-            last = np.minimum(last, ordered.shape[1] - 1)  # rounding decides
-        return few.only(few.weights >= ordered[np.arange(len(last)), last][:, np.newaxis])
+        rest = 1 - self.p
+        # With twice as many, the bound lies below the mean, so below the likeliest.
+        tokens = max(_FEW, 2 * rest * weights.shape[1])
+        few = left.only(weights >= rest / tokens * total)
+        least, enough = _least(few.weights, wanted)
+        if enough.all():
+            return few.only(few.weights >= least)
+        for row in np.flatnonzero(~enough):
+            # All tokens below this bound together hold less than 1 - p.
+            above = weights[row, weights[row] >= rest / weights.shape[1] * total[row, 0]]
+            least[row], _ = _least(above[np.newaxis], wanted[[row]])
+        return left.only(weights >= least)
+
+
+def _least(weights: Logits, wanted: NDArray[Any]) -> tuple[Logits, NDArray[np.bool_]]:
+    """The weight (B, 1) of the last token in a nucleus, and whether it has all that is wanted."""
+    ordered = np.sort(weights, axis=1)[:, ::-1]
+    last = reached(ordered.cumsum(axis=1, dtype=np.float64), wanted[:, 0])
+    enough = last < ordered.shape[1]
+    last = np.minimum(last, ordered.shape[1] - 1)
+    return ordered[np.arange(len(last)), last][:, np.newaxis], enough

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from textrnn.engines import Floats
-from textrnn.models.translating.coding import Coder
+from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
 from textrnn.models.translating.segments import clean
 from textrnn.models.translating.settings import TranslationSettings
@@ -47,12 +47,13 @@ class Draft:
 
 
 def decode(
-    coder: Coder, requests: Sequence[Request], settings: TranslationSettings
+    coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
 ) -> dict[Request, list[Draft]]:
     """The best translations of each request, best first; equal ones are done once.
 
     Args:
         coder: the model.
+        sources: the ids of texts.
         requests: clean texts, none empty.
         settings: resolved.
 
@@ -68,7 +69,7 @@ def decode(
             drafts[request] = [_copied(request.text)]
         else:
             terms = tuple((target,) for target in targets)
-            jobs.append(Job(request, coder.encode(request.text), terms))
+            jobs.append(Job(request, sources.ids(request.text), terms))
     drafts |= _decode_jobs(coder, jobs, settings)
     if settings.copy and not settings.sample:
         drafts |= _decode_jobs(coder, _lacking(coder, jobs, drafts), settings)

@@ -75,12 +75,14 @@ def search(coder: Coder, jobs: Sequence[Job], settings: TranslationSettings) -> 
         rules=settings.generation.build_rules(coder.target),
         scoring=LengthPenalty(cast(float, settings.length_penalty)),
         coverage_penalty=beta,
+        threshold=cast(float, settings.beam_threshold) if settings.n_best == 1 else math.inf,
         guard=_GUARD,
         unknown=coder.says_unknown,
     )
     wishes = []
+    prefixes = {text: tuple(coder.target.encode(text)) for text in {j.request.prefix for j in jobs}}
     for job in jobs:
-        prefix = tuple(coder.target.encode(job.request.prefix))
+        prefix = prefixes[job.request.prefix]
         terms = Terms(job.terms, coder.speller) if job.terms else None
         limit = len(prefix) + _limit(job, settings)
         guarded = not _GUARD.is_broken_by(job.ids)

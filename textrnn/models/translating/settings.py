@@ -18,6 +18,7 @@ _DEFAULTS: dict[str, Any] = {
     "beam_size": 5,
     "length_penalty": 1.0,
     "coverage_penalty": 0.0,
+    "beam_threshold": math.inf,
     "n_best": 1,
     "max_length_ratio": 2.0,
     "batch_tokens": 4096,
@@ -27,15 +28,17 @@ _RECOMMENDED = (
     "beam_size",
     "length_penalty",
     "coverage_penalty",
+    "beam_threshold",
     "max_length_ratio",
     "split_tokens",
 )
-_OF_THE_SEARCH = ("beam_size", "length_penalty", "coverage_penalty", "glossary")
+_OF_THE_SEARCH = ("beam_size", "length_penalty", "coverage_penalty", "beam_threshold", "glossary")
 _OF_THE_DRAW = ("temperature", "top_k", "top_p", "min_p", "typical_p")
 _OF_TEXTS = ("stop", "num_samples")
 _RANGES: dict[str, tuple[str, float, float]] = {
-    "coverage_penalty": ("of at least 0", 0, math.inf),
-    "length_penalty": ("such as 1", -math.inf, math.inf),
+    "coverage_penalty": ("of at least 0", 0, 1e9),
+    "beam_threshold": ("of at least 0", 0, math.inf),
+    "length_penalty": ("such as 1", -1e9, 1e9),
     "max_length_ratio": ("above 0", 1e-9, 1000),
 }
 _WHOLE = {"beam_size": 4096, "n_best": 4096, "batch_tokens": 1 << 24, "split_tokens": 1 << 20}
@@ -49,6 +52,7 @@ class TranslationOptions(GenerationOptions, total=False):
 
     n_best: int | None
     coverage_penalty: float | None
+    beam_threshold: float | None
     max_length_ratio: float | None
     batch_tokens: int | None
     split_tokens: int | None
@@ -67,6 +71,9 @@ class TranslationSettings:
         beam_size: places of the beam search; 5 where nothing else is said, and 1 is greedy.
         length_penalty: see :class:`textrnn.generation.LengthPenalty`; 1.
         coverage_penalty: see :func:`textrnn.generation.coverage_penalty`; 0.
+        beam_threshold: give up what is less likely than the best by more than so many nats, which
+            is quicker; see :class:`textrnn.generation.BeamPlan`. None is given up where nothing
+            is said, or where more than one translation is asked for.
         n_best: how many translations of each text.
         max_length_ratio: a translation has at most so many tokens for each of its source's, and 10
             on top; 2.
@@ -91,6 +98,7 @@ class TranslationSettings:
     beam_size: int | None = None
     length_penalty: float | None = None
     coverage_penalty: float | None = None
+    beam_threshold: float | None = None
     n_best: int | None = None
     max_length_ratio: float | None = None
     batch_tokens: int | None = None
@@ -140,7 +148,7 @@ class TranslationSettings:
                 raise UsageError(f"{name} is {value!r}: give a whole number from 1 to {most:,}")
         for name, (allowed, least, greatest) in _RANGES.items():
             value = getattr(self, name)
-            number = isinstance(value, int | float) and math.isfinite(value)
+            number = isinstance(value, int | float) and not math.isnan(value)
             if value is not None and not (number and least <= value <= greatest):
                 raise UsageError(f"{name} is {value!r}: give a number {allowed}")
         if self.sample:

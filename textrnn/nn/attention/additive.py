@@ -105,8 +105,8 @@ class _Scores(torch.autograd.Function):
         hidden = (query.unsqueeze(1) + keys).sigmoid_()
         ctx.save_for_backward(hidden, vector)
         ctx.gathered = gathered
-        scores = torch.mv(hidden.flatten(0, 1), vector)  # which autocast leaves as it is
-        return scores.view(hidden.shape[:2])
+        with torch.autocast(hidden.device.type, enabled=False):
+            return hidden @ vector
 
     @staticmethod
     @once_differentiable

@@ -241,9 +241,15 @@ class GatedCell(Cell):
         stacked = [part.to(inputs.dtype).unsqueeze(0) for part in state]
         hidden = stacked if len(stacked) > 1 else stacked[0]
         rest = (weights, True, 1, 0.0, self.training, False)
-        if lengths is None:
+        if lengths is None or len(state) == 1:
             outputs, *new = operator(inputs, hidden, *rest, True)
-            return outputs, tuple(part[0] for part in new)
+            if lengths is None:
+                return outputs, tuple(part[0] for part in new)
+            # What stands behind a row's last token changes nothing before it, and the state is the
+            # output there: cheaper than packing, which leaves out the padding.
+            rows = torch.arange(len(outputs), device=outputs.device)
+            last = lengths.to(outputs.device) - 1
+            return mask_padding(outputs, lengths), (outputs[rows, last],)
         packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
         order = packed.sorted_indices
         hidden = [part[:, order] for part in stacked] if len(stacked) > 1 else stacked[0][:, order]
