@@ -64,16 +64,14 @@ def _reading(network: ClassificationNetwork, read: Function, state: dict[str, Ar
     after = {name.replace("state.", "new."): part for name, part in state.items()}
     ids = Argument(text["ids"].example[:, 0], ("batch",))
     step = Function(EncoderStep(encoder), {"ids": ids, **state}, ("outputs", *after))
-    forward = {new: after[new] for new in read.outputs if new in after}
     behind = {
         "outputs": Argument(
-            torch.zeros(_TIMES, _ROWS, encoder.output_size), ("time", "batch", None)
+            torch.zeros(_TIMES, _ROWS, encoder.output_size), ("times", "texts", None)
         ),
-        "lengths": text["lengths"],
-        **{name: Argument(part.example, ("batch", None)) for name, part in forward.items()},
+        "lengths": Argument(text["lengths"].example, ("texts",)),
     }
     initial = {name: part.example[:1] for name, part in state.items()}
-    then = Function(_Gather(network), behind, read.outputs)
+    then = Function(_Gather(network), behind, network.pooling.parts)
     return Reading(step, initial, ("outputs",), then)
 
 
@@ -97,15 +95,14 @@ class _Read(nn.Module):
 
 
 class _Gather(nn.Module):
-    """From the encoder's outputs (W, B, D) to what they tell; the state passes."""
+    """From the encoder's outputs (W, B, D) to what they tell."""
 
     def __init__(self, network: ClassificationNetwork) -> None:
         super().__init__()
         self.pooling = network.pooling
 
-    def forward(self, outputs: Tensor, lengths: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        pooled = self.pooling.gather(outputs.transpose(0, 1), lengths)
-        return *pooled.values(), *(part.clone() for part in state)
+    def forward(self, outputs: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.pooling.gather(outputs.transpose(0, 1), lengths).values())
 
 
 class _Classify(nn.Module):
