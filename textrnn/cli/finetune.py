@@ -93,10 +93,11 @@ def finetune(
 ) -> None:
     """Go on training a model with data of your own.
 
-    The recipe is lm_finetune for a language model and translate_finetune for a translator, which
-    learns from sentence pairs: a tsv, csv, jsonl or parquet file with two columns, or two files by
-    what stands before .SOURCE and .TARGET. A tenth is held out. Prints the model folder and the
-    scores before and after, on what was held out and on what the model was validated on before.
+    The recipe is lm_finetune for a language model, translate_finetune for a translator, which
+    learns from sentence pairs (a tsv, csv, jsonl or parquet file with two columns, or two files by
+    what stands before .SOURCE and .TARGET), and sentiment_finetune for a classifier, which learns
+    from labelled texts. A tenth is held out. Prints the model folder and the scores before and
+    after, on what was held out and on what the model was validated on before.
     """
     tuning = Tuning(
         model, data, output, minutes, epochs, column, source, target, label, resume, device
