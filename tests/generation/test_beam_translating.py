@@ -194,6 +194,11 @@ def test_terms_are_spelt_by_pieces_of_words() -> None:
     assert terms.levels == 2
     assert terms.measure(b"Haus").wanted == (tokenizer.id_of(" See"),)
     assert terms.measure(b"").wanted == tuple(map(tokenizer.id_of, (" See", " Haus", "Haus")))
+    begun = Terms([("am See",)], speller).measure(b"Haus ")  # which no piece of the term begins
+    assert (begun.level, begun.missing) == (0, 2)
+    assert begun.wanted == (tokenizer.id_of(" am"),)
+    inside = Terms([("Haus",)], speller).measure(b"am ")
+    assert inside.wanted == (tokenizer.id_of("Haus"),)
     with pytest.raises(UsageError, match="the model's vocabulary cannot spell 'Boot': leave it"):
         Terms([("Boot", "Schiff")], speller)
     with pytest.raises(UsageError, match="cannot spell ''"):

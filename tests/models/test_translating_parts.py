@@ -38,6 +38,7 @@ def test_long_lines_are_cut_at_sentence_ends() -> None:
         "„Nein.“",
         "Ja, bzw. Nein.",
     ]
+    assert parts("He came. and went. He left.", 4) == ["He came. and went.", "He left."]
     assert parts("So am I. You too.", 3) == ["So am I.", "You too."]
 
 

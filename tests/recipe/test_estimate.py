@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from textrnn.errors import DataError, UsageError
 from textrnn.recipe import dry_run, find_learning_rate, train
 from textrnn.training import Started, StepDone
+
+import_module("torch._dynamo")  # it makes PyTorch's own cache folder when it is first imported
 
 
 @pytest.fixture

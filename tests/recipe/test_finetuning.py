@@ -161,7 +161,11 @@ def test_what_is_not_there_is_refused(tune: Tune, tmp_path: Path, translator: Pa
         tune(data=tmp_path / "gone.txt")
     with pytest.raises(UnknownNameError, match="no model 'storys'"):
         tune(model="storys")
-    with pytest.raises(ModelFolderError, match="translation"):
+    with pytest.raises(DataError, match="is one text, and pairs need two"):
+        tune(model=translator)
+    config = translator / "config.json"
+    config.write_text(config.read_text().replace('"translation"', '"weather"'))
+    with pytest.raises(ModelFolderError, match="for 'weather', which this textrnn cannot train"):
         tune(model=translator)
 
 

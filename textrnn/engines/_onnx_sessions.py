@@ -24,7 +24,9 @@ def has_vnni(cpuinfo: Path = _CPUINFO) -> bool:
         return False
 
 
-def open_session(graphs: Path, name: str, parameters_sha256: str, threads: int) -> Any:
+def open_session(
+    graphs: Path, name: str, parameters_sha256: str, threads: int, *, keeps_memory: bool = False
+) -> Any:
     """The session that runs ``NAME.onnx``.
 
     Args:
@@ -32,6 +34,8 @@ def open_session(graphs: Path, name: str, parameters_sha256: str, threads: int) 
         name: of the graph.
         parameters_sha256: of the parameters that it must have been made from.
         threads: processor threads for every call.
+        keeps_memory: it holds on to the most that it ever needed, for calls with arrays so large
+            that asking the system for them anew takes a tenth of the time.
 
     Raises:
         EngineError: the graph is damaged, or was made from other parameters.
@@ -42,7 +46,7 @@ def open_session(graphs: Path, name: str, parameters_sha256: str, threads: int) 
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # else it holds on to the most that it ever needed
+    options.enable_cpu_mem_arena = keeps_memory
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Without VNNI, quick products of 8-bit numbers saturate; with it, they are exact, and asking
     # for exact ones would make them slow.

@@ -4,6 +4,7 @@
     flattening    its products as products of rows
     quantizing    its matrices -> 8 bits
     unrolling     a step -> a model that reads many tokens at once
+    ordering      which nodes of it lead to a value, which must run in one loop
     batching      the 8-bit products of a model that takes many rows at once
     parity        the models beside the network, before anyone keeps them
     graphs        all of it: the models as files that share one file of weights

@@ -17,10 +17,11 @@ from torch import nn
 from textrnn.errors import EngineError, UnknownNameError
 from textrnn.export.batching import take_many_rows
 from textrnn.export.flattening import flatten_products
+from textrnn.export.ordering import between
 from textrnn.export.parity import Parity, measure_parity
 from textrnn.export.quantizing import quantize_weights
 from textrnn.export.tracing import trace
-from textrnn.export.unrolling import between, unroll
+from textrnn.export.unrolling import unroll
 from textrnn.tasks import Function, Graph, Task
 
 __all__ = ["PRECISIONS", "Export", "export_network"]

@@ -10,8 +10,7 @@ is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, MutableSequence, Sequence
-from graphlib import TopologicalSorter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,19 +18,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.compose import add_prefix
 
+from textrnn.export.ordering import between, copied, count_rows_of, rename, units
 from textrnn.tasks import REVERSED, Reading
 
-__all__ = ["between", "unroll"]
-
-
-def between(graph: onnx.GraphProto, ends: Sequence[str]) -> list[onnx.NodeProto]:
-    """The nodes that lead to the values ``ends``, in order."""
-    wanted, chosen = set(ends), []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            chosen.append(node)
-            wanted.update(node.input)
-    return chosen[::-1]
+__all__ = ["unroll"]
 
 
 def unroll(
@@ -64,7 +54,6 @@ class _Unrolling:
         self._carried = reading.step.carried
         self._given = [name for name in self._carried if name in given]
         self._nodes = between(self._graph, [*reading.kept, *self._carried.values()])
-        self._maker = {out: i for i, node in enumerate(self._nodes) for out in node.output}
         self._constants = {tensor.name for tensor in self._graph.initializer}
         self._inputs = {value.name for value in self._graph.input}
         self._made: list[onnx.NodeProto] = []
@@ -78,7 +67,7 @@ class _Unrolling:
     def model(self, then: onnx.ModelProto | None) -> onnx.ModelProto:
         self._prepare()
         self._sizes = self._row_counts()
-        for unit, recurrent in self._units():
+        for unit, recurrent in units(self._nodes, self._carried):
             if recurrent:
                 self._loop(unit)
             else:
@@ -120,8 +109,8 @@ class _Unrolling:
         names = {f"then.{name}": name for name in names}
         names |= {f"then.{name}": here for name, here in known.items()}
         for node in graph.node:
-            _rename(node.input, names)
-            _rename(node.output, names)
+            rename(node.input, names)
+            rename(node.output, names)
         self._made += graph.node
         return list(then.graph.output), list(graph.initializer)
 
@@ -165,7 +154,7 @@ class _Unrolling:
             self._node("Expand", [f"{name}.initial", "read.both"], name)
         for node in self._nodes:
             if node.op_type != "Shape":
-                _rename(node.input, {"ids": "read.rows"})
+                rename(node.input, {"ids": "read.rows"})
 
     def _row_counts(self) -> list[onnx.NodeProto]:
         """The nodes that come from the number of rows alone; it is another one in a loop."""
@@ -174,38 +163,9 @@ class _Unrolling:
             counts = node.op_type == "Shape" and node.input[0] in self._inputs
             if counts or (node.input and known.issuperset(filter(None, node.input))):
                 known.update(node.output)
-                nodes.append(_copy(node))
-        _count_rows_of(self._nodes, self._inputs, "read.rows")
+                nodes.append(copied(node))
+        count_rows_of(self._nodes, self._inputs, "read.rows")
         return nodes
-
-    def _units(self) -> Iterator[tuple[list[int], bool]]:
-        """Nodes that must run in one loop, or single ones that need none, in an order that works.
-
-        Two nodes run in one loop where each needs the other, at this time or at the one before.
-        """
-        count = len(self._nodes)
-        needs = [{self._maker[i] for i in n.input if i in self._maker} for n in self._nodes]
-        reach = np.zeros((count, count), bool)
-        for index, before in enumerate(needs):
-            reach[index, list(before)] = True
-        for begin, end in self._carried.items():
-            maker = self._maker[end]
-            reach[maker, maker] = True
-            for index, node in enumerate(self._nodes):
-                if begin in node.input:
-                    reach[index, maker] = reach[maker, index] = True
-        for middle in range(count):
-            reach |= reach[:, middle : middle + 1] & reach[middle]
-        unit = [
-            min([index, *np.flatnonzero(reach[index] & reach[:, index]).tolist()])
-            for index in range(count)
-        ]
-        order: TopologicalSorter[int] = TopologicalSorter()
-        for index, before in enumerate(needs):
-            order.add(unit[index], *({unit[other] for other in before} - {unit[index]}))
-        for leader in order.static_order():
-            members = [index for index in range(count) if unit[index] == leader]
-            yield members, bool(reach[leader, leader])
 
     def _loop(self, unit: Sequence[int]) -> None:
         """The nodes of a unit as the body of a Scan over time."""
@@ -244,7 +204,7 @@ class _Unrolling:
         wanted = {name for node in nodes for name in node.input}
         for node in reversed(self._sizes):
             if wanted.intersection(node.output):
-                chosen.insert(0, _copy(node))
+                chosen.insert(0, copied(node))
                 wanted.update(node.input)
         return chosen
 
@@ -260,11 +220,11 @@ class _Unrolling:
         inner = {name: f"loop.{name}" for name in {*outer, *carried} if name}
         steps = []
         for node in nodes:
-            step = _copy(node)
-            _rename(step.input, inner)
-            _rename(step.output, inner)
+            step = copied(node)
+            rename(step.input, inner)
+            rename(step.output, inner)
             steps.append(step)
-        _count_rows_of(steps, {f"loop.{name}" for name in self._inputs}, inner[next(iter(carried))])
+        count_rows_of(steps, {f"loop.{name}" for name in self._inputs}, inner[next(iter(carried))])
         for begin, end in carried.items():
             choice = ["loop.real", inner[end], inner[begin]]
             steps.append(helper.make_node("Where", choice, [f"{inner[end]}.kept"]))
@@ -293,22 +253,3 @@ _NUMBERS = [
     numpy_helper.from_array(np.array(value, np.int64), f"read.{name}")
     for name, value in (("zero", 0), ("one", 1), ("minus", [-1]), ("single", [1]))
 ] + [numpy_helper.from_array(np.zeros((), np.float32), "read.nothing")]
-
-
-def _copy(node: onnx.NodeProto) -> onnx.NodeProto:
-    copied = onnx.NodeProto()
-    copied.CopyFrom(node)
-    return copied
-
-
-def _rename(names: MutableSequence[str], new: Mapping[str, str]) -> None:
-    """Replace names in place."""
-    for place, name in enumerate(names):
-        names[place] = new.get(name, name)
-
-
-def _count_rows_of(nodes: Sequence[onnx.NodeProto], inputs: Collection[str], value: str) -> None:
-    """Where nodes ask one of the step's inputs for its number of rows, let them ask ``value``."""
-    for node in nodes:
-        if node.op_type == "Shape" and node.input[0] in inputs:
-            node.input[0] = value

@@ -182,7 +182,8 @@ class Terms:
                 place = form.cuts.index(length)
                 return place, form.ids[place:]
             rest = self.speller.spell(form.text[length:])
-            return sum(cut <= length for cut in form.cuts) - 1, rest
+            if rest is not None:
+                return sum(cut <= length for cut in form.cuts) - 1, rest
         return 0, form.ids if _may_begin(text, form.text) else None
 
 

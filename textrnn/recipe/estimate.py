@@ -90,7 +90,8 @@ def dry_run(
                     break
         assert started is not None  # the loop's first event
         last = steps[-1]
-        step_seconds = (last.tokens - steps[-2].tokens) / last.tokens_per_second
+        before = steps[-2].tokens if len(steps) > 1 else 0
+        step_seconds = (last.tokens - before) / last.tokens_per_second
         tokens = assembly.train_tokens
     limits = []
     if training.epochs is not None:

@@ -241,12 +241,13 @@ class GatedCell(Cell):
         stacked = [part.to(inputs.dtype).unsqueeze(0) for part in state]
         hidden = stacked if len(stacked) > 1 else stacked[0]
         rest = (weights, True, 1, 0.0, self.training, False)
-        if lengths is None or len(state) == 1:
+        if lengths is None:
             outputs, *new = operator(inputs, hidden, *rest, True)
-            if lengths is None:
-                return outputs, tuple(part[0] for part in new)
+            return outputs, tuple(part[0] for part in new)
+        if len(state) == 1 and 3 * int(lengths.sum()) > 2 * inputs.shape[0] * inputs.shape[1]:
             # What stands behind a row's last token changes nothing before it, and the state is the
-            # output there: cheaper than packing, which leaves out the padding.
+            # output there: with little padding that is cheaper than packing, which leaves it out.
+            outputs, _ = operator(inputs, hidden, *rest, True)
             rows = torch.arange(len(outputs), device=outputs.device)
             last = lengths.to(outputs.device) - 1
             return mask_padding(outputs, lengths), (outputs[rows, last],)
