@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from textrnn.config import DataSettings, LabelledDataSettings
+from textrnn.config import DataSettings, LabelledDataSettings, SetSettings
 from textrnn.data.sources import (
     SPLIT_NAMES,
     TABLES,
@@ -269,8 +269,9 @@ def open_labelled(
         if inside is not None:
             parts.append(ClassFolders(inside, classes))
             continue
-        where = {"path": data.path, "name": data.name, "revision": data.revision, split: name}
-        found = open_source(DataSettings(**where), split)
+        where = SetSettings(path=data.path, name=data.name, revision=data.revision)
+        named_here = DataSettings.model_validate(where.model_dump() | {split: name})
+        found = open_source(named_here, split)
         if isinstance(found, HubText):
             hub = (found.path, name, data.texts(), data.label, data.name, data.revision)
             parts.append(HubLabelled(*hub))

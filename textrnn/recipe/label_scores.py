@@ -89,8 +89,8 @@ def compare_on_labels(
     if models[0].labels != models[1].labels:
         raise UsageError("the two models have other labels: there is nothing to compare")
     texts, targets = read_labelled(find_labelled(first, asked), _labels(models[0]))
-    right = [_right(model, texts, targets) for model in models]
-    return {"accuracy": paired_bootstrap(*right, [1.0] * len(texts))}
+    before, after = (_right(model, texts, targets) for model in models)
+    return {"accuracy": paired_bootstrap(before, after, [1.0] * len(texts))}
 
 
 def _right(model: SentimentClassifier, texts: list[str], targets: NDArray[np.int64]) -> list[float]:
@@ -128,11 +128,11 @@ def find_labelled(folder: ModelFolder, asked: Asked) -> LabelledSource:
     path, split = local_or_hub(asked.data), asked.split
     if path.is_file() and split is not None:
         raise UsageError(f"--split {split}: {path} is a single file, which has no splits")
-    columns = {"text": asked.column or "text", "label": asked.label or "label"}
+    columns = LabelledDataSettings(text=asked.column or "text", label=asked.label or "label")
     if path.exists() and split is None:
-        settings = LabelledDataSettings(test=str(path), **columns)
+        settings = columns.model_copy(update={"test": str(path)})
     else:
-        settings = LabelledDataSettings(path=str(asked.data), test=split or "test", **columns)
+        settings = columns.model_copy(update={"path": str(asked.data), "test": split or "test"})
     classes = tuple(folder.config.get("labels", ()))
     if settings.test in SPLIT_NAMES["valid"]:
         valid = settings.model_copy(update={"valid": settings.test})

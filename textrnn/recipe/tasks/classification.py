@@ -48,6 +48,8 @@ __all__ = ["ClassificationAssembly"]  # the family's entry
 
 EMBEDDING = ("encoder.embedding.weight",)
 HELD_OUT = 10
+LIGHTEST, HEAVIEST = 0.1, 20.0
+"""Balanced weights of classes are kept between: one rare text shall not drown the others."""
 
 
 @dataclass(frozen=True)
@@ -386,13 +388,14 @@ def _class_weights(
     given = recipe.training.class_weights
     if given is None:
         return None
+    if isinstance(given, dict):
+        for name in given:
+            if name not in labels.names:
+                listed = ", ".join(labels.names)
+                raise UsageError(f"training.class_weights: no label {name!r} (known: {listed})")
+        return [given.get(name, 1.0) for name in labels.names]
     counts = np.maximum(train.counts(), 1)
-    if given == "balanced":
-        weights = len(train) / counts
-        return (weights - 1.0 if labels.several else weights / len(counts)).clip(0.1, 20).tolist()
-    assert not isinstance(given, str)  # the settings' check
-    for name in given:
-        if name not in labels.names:
-            listed = ", ".join(labels.names)
-            raise UsageError(f"training.class_weights: no label {name!r} (known: {listed})")
-    return [given.get(name, 1.0) for name in labels.names]
+    weights = len(train) / counts
+    # With several labels a text, the weight is that of having a label against not having it.
+    balanced = weights - 1.0 if labels.several else weights / len(counts)
+    return [float(weight) for weight in balanced.clip(LIGHTEST, HEAVIEST)]
