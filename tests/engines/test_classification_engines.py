@@ -15,7 +15,8 @@ from textrnn.errors import EngineError
 from textrnn.model_folder import FolderContents, ModelFolder, open_model_folder, write_model_folder
 from textrnn.recipe.exporting import make_graphs
 from textrnn.tasks import state_tensors
-from textrnn.tasks.classification import Classification, ClassificationNetwork
+from textrnn.tasks._classification_network import ClassificationNetwork
+from textrnn.tasks.classification import Classification
 from textrnn.tokenizers import FAMILY, TokenizerSettings
 
 LENGTHS = np.array([23, 2, 7, 8, 16, 17])

@@ -15,7 +15,8 @@ from textrnn.config import (
 )
 from textrnn.data import IGNORE, LabelledBatches, LabelledCorpus
 from textrnn.errors import ModelFolderError
-from textrnn.tasks.classification import Classification, ClassificationNetwork, predict
+from textrnn.tasks._classification_network import ClassificationNetwork
+from textrnn.tasks.classification import Classification, predict
 from textrnn.training import Evaluated, StepDone, Trainer, make_accelerator
 
 TEXTS = [[2, 5, 6, 3], [2, 7, 8, 9, 3], [2, 5, 9, 3], [2, 8, 3], [2, 6, 6, 5, 5, 3], [2, 9, 3]]

@@ -75,7 +75,7 @@ def sentiment(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Label texts, by a classifier.
+    """Label texts, with probabilities.
 
     One line in, one line out, in order: the label, its probability and the text, with tabs between;
     an empty line for an empty line. --explain adds a line for each text: its tokens, each with how

@@ -19,7 +19,7 @@ from textrnn.tasks._graphs import (
 )
 
 if TYPE_CHECKING:
-    from textrnn.tasks.classification import ClassificationNetwork
+    from textrnn.tasks._classification_network import ClassificationNetwork
 
 __all__ = ["classification_graphs"]
 

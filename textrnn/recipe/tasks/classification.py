@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch import nn
 
-from textrnn.config import ClassificationRecipe, LabelledDataSettings, Recipe, read_yaml, validate
+from textrnn.config import ClassificationRecipe, LabelledDataSettings, Recipe
 from textrnn.data import (
     LabelledBatches,
     LabelledCorpus,
@@ -23,7 +21,7 @@ from textrnn.data import (
     prepare_labelled,
 )
 from textrnn.data.labels import named_labels
-from textrnn.errors import DataError, ModelFolderError, TextRNNError, UsageError
+from textrnn.errors import UsageError
 from textrnn.metrics import (
     Comparison,
     best_thresholds,
@@ -33,23 +31,19 @@ from textrnn.metrics import (
     probabilities_of,
 )
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
-from textrnn.recipe.label_scores import (
-    compare_on_labels,
-    find_labelled,
-    score_labels,
+from textrnn.recipe.label_data import hold_out_labelled, old_labelled
+from textrnn.recipe.label_scores import compare_on_labels, score_labels
+from textrnn.recipe.label_start import (
+    begin_network,
+    begin_sizes,
+    begin_tokenizer,
+    weights_of_classes,
 )
-from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_sizes_of
-from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
-from textrnn.tasks import network_from_folder
-from textrnn.tasks.classification import Classification, ClassificationNetwork, predict
-from textrnn.tokenizers import Tokenizer, fold_markup
+from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table
+from textrnn.tasks.classification import Classification, predict
+from textrnn.tokenizers import Tokenizer
 
 __all__ = ["ClassificationAssembly"]  # the family's entry
-
-EMBEDDING = ("encoder.embedding.weight",)
-HELD_OUT = 10
-LIGHTEST, HEAVIEST = 0.1, 20.0
-"""Balanced weights of classes are kept between: one rare text shall not drown the others."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +88,7 @@ class ClassificationAssembly(Assembly):
         train = _open(data, "train", classes)
         assert train is not None  # the recipe's check
         labels = find_labels(train, data, several)
-        tokenizer = _tokenizer(recipe, base, train, cache)
+        tokenizer = begin_tokenizer(recipe, base, train, cache)
 
         def encode(epoch: int) -> LabelledCorpus:
             alpha, seed = recipe.training.subword_sampling, recipe.training.seed
@@ -111,9 +105,9 @@ class ClassificationAssembly(Assembly):
         if data.held_out is not None:
             whole = prepare_labelled(train, labels, tokenizer)
             corpora["valid"] = whole.split(data.held_out)[1]
-        recipe = _with_sizes(recipe, base, labels)
+        recipe = begin_sizes(recipe, base, labels)
         torch.manual_seed(recipe.training.seed)
-        network: Any = _network(recipe, base, tokenizer, labels)
+        network: Any = begin_network(recipe, base, tokenizer, labels)
         training = recipe.training.model_copy(update={"criterion": recipe.criterion})
 
         def batches(epoch: int) -> LabelledBatches:
@@ -127,7 +121,7 @@ class ClassificationAssembly(Assembly):
             valid = LabelledBatches(
                 corpora["valid"], 2 * training.batch_size, training.batch_tokens
             )
-        weights = _class_weights(recipe, corpora["train"], labels)
+        weights = weights_of_classes(recipe, corpora["train"], labels)
         return cls(
             recipe=recipe,
             task=Classification(network, training, batches, valid, weights),
@@ -261,56 +255,12 @@ class ClassificationAssembly(Assembly):
         Raises:
             DataError: they cannot be read, are too few, or have labels that the model has not.
         """
-        several = folder.network["head"]["multi_label"] is True
-        labels = Labels(tuple(folder.config.get("labels", ())), several)
-        source = find_labelled(folder, asked)
-        kept: list[dict[str, Any]] = []
-        held: list[dict[str, Any]] = []
-        seen: dict[tuple[int, ...], int] = {}
-        for row in source.rows():
-            text = fold_markup(row.text)
-            if not text:
-                continue
-            try:
-                found = tuple(labels.of(row))
-            except DataError as error:
-                raise DataError(
-                    f"{error}; for labels of your own: textrnn train sentiment_finetune "
-                    f"init_from={folder.path} data.train=FILE --output DIR"
-                ) from error
-            seen[found] = seen.get(found, 0) + 1
-            names = [labels.names[number] for number in found]
-            record = {"text": text, "label": names if several else names[0]}
-            (held if seen[found] % HELD_OUT == HELD_OUT // 2 else kept).append(record)
-        if not held or not kept:
-            raise DataError(
-                f"{source.name} has {len(kept)} texts: a tenth of each label's is held out, so "
-                f"give at least {HELD_OUT // 2} of one label"
-            )
-        _write(place / "train.jsonl", kept)
-        _write(place / "valid.jsonl", held)
-        settings = {
-            "data.path": str(place),
-            "data.train": "train.jsonl",
-            "data.valid": "valid.jsonl",
-            "data.label_names": list(labels.names),
-            "head.multi_label": several,
-        }
-        return HeldOut(settings, Asked(place / "valid.jsonl"))
+        return hold_out_labelled(folder, asked, place)
 
     @classmethod
     def old_validation(cls, folder: ModelFolder) -> Asked | None:
         """The validation texts of the model's own recipe, where they are one file here."""
-        recipe = folder.path / "training" / "recipe.yaml"
-        try:
-            data = validate(LabelledDataSettings, read_yaml(recipe)["data"], str(recipe))
-            found = open_labelled(data, "valid", named_labels(data))
-        except (TextRNNError, KeyError):
-            return None
-        path = getattr(found.parts[0], "path", None) if found and len(found.parts) == 1 else None
-        if not isinstance(path, Path) or len(data.texts()) > 1:
-            return None
-        return Asked(path, column=data.texts()[0], label=data.label)
+        return old_labelled(folder)
 
 
 def _open(
@@ -319,83 +269,7 @@ def _open(
     return open_labelled(data, split, classes)
 
 
-def _write(path: Path, records: list[dict[str, Any]]) -> None:
-    """Lines of JSON; a file that is there already and the same is left as it is."""
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8", newline="")
-
-
 def _shown(value: float | str | None) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     return "" if value is None else str(value)
-
-
-def _tokenizer(
-    recipe: ClassificationRecipe, base: ModelFolder | None, train: LabelledSource, cache: Path
-) -> Tokenizer:
-    """The one that is named, the starting model's, or one trained on the training texts."""
-    if recipe.tokenizer is None:
-        assert base is not None  # the recipe's check
-        return base.tokenizer()
-    texts = (fold_markup(row.text) for row in train.rows())
-    return make_tokenizer(recipe.tokenizer, texts, cache / "tokenizer")
-
-
-def _same_head(base: ModelFolder, recipe: ClassificationRecipe, labels: Labels) -> bool:
-    """Whether the base's head has learnt these very labels."""
-    if base.task != "classification" or tuple(base.config.get("labels", ())) != labels.names:
-        return False
-    several: bool = base.network["head"]["multi_label"] == recipe.head.multi_label
-    return several
-
-
-def _with_sizes(
-    recipe: ClassificationRecipe, base: ModelFolder | None, labels: Labels
-) -> ClassificationRecipe:
-    if base is None:
-        return recipe
-    parts = ("encoder", "head") if _same_head(base, recipe, labels) else ("encoder",)
-    try:
-        return with_sizes_of(recipe, base, parts)
-    except KeyError as error:
-        raise ModelFolderError(f"{base.path}: config.json: the network has no {error}") from error
-
-
-def _network(
-    recipe: ClassificationRecipe, base: ModelFolder | None, tokenizer: Tokenizer, labels: Labels
-) -> nn.Module:
-    network = ClassificationNetwork(
-        recipe.encoder, recipe.head, len(labels.names), tokenizer.vocab_size
-    )
-    if base is None:
-        return network
-    tensors = dict(network_from_folder(base).state_dict())
-    if recipe.tokenizer is not None:
-        tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer, EMBEDDING)
-    whole = _same_head(base, recipe, labels)
-    kept = {name: value for name, value in tensors.items() if whole or name.startswith("encoder.")}
-    network.load_state_dict(kept, strict=whole)
-    return network
-
-
-def _class_weights(
-    recipe: ClassificationRecipe, train: LabelledCorpus, labels: Labels
-) -> list[float] | None:
-    """Of each label's texts in the loss."""
-    given = recipe.training.class_weights
-    if given is None:
-        return None
-    if isinstance(given, dict):
-        for name in given:
-            if name not in labels.names:
-                listed = ", ".join(labels.names)
-                raise UsageError(f"training.class_weights: no label {name!r} (known: {listed})")
-        return [given.get(name, 1.0) for name in labels.names]
-    counts = np.maximum(train.counts(), 1)
-    weights = len(train) / counts
-    # With several labels a text, the weight is that of having a label against not having it.
-    balanced = weights - 1.0 if labels.several else weights / len(counts)
-    return [float(weight) for weight in balanced.clip(LIGHTEST, HEAVIEST)]
