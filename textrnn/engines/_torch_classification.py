@@ -8,7 +8,7 @@ from textrnn.engines._base import Floats, Ids
 from textrnn.engines._torch_tools import inference, to_floats, to_tensor
 
 if TYPE_CHECKING:
-    from textrnn.tasks._classification_network import ClassificationNetwork
+    from textrnn.tasks.classification import ClassificationNetwork
 
 __all__ = ["TorchClassificationEngine"]
 

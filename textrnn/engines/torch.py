@@ -22,7 +22,7 @@ from textrnn.tasks import network_from_folder
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
-    from textrnn.tasks._classification_network import ClassificationNetwork
+    from textrnn.tasks.classification import ClassificationNetwork
     from textrnn.tasks.language_modeling import LanguageModelNetwork
     from textrnn.tasks.translation import TranslationNetwork
 

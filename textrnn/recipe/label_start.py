@@ -14,7 +14,7 @@ from textrnn.model_folder import ModelFolder
 from textrnn.recipe.tasks._base import with_sizes_of
 from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
 from textrnn.tasks import network_from_folder
-from textrnn.tasks._classification_network import ClassificationNetwork
+from textrnn.tasks.classification import ClassificationNetwork
 from textrnn.tokenizers import Tokenizer, fold_markup
 
 __all__ = ["begin_network", "begin_sizes", "begin_tokenizer", "weights_of_classes"]

@@ -21,7 +21,8 @@ from textrnn.errors import ModelFolderError
 from textrnn.metrics import label_scores
 from textrnn.tasks._base import Scores, Task, network_section
 from textrnn.tasks._classification_graphs import classification_graphs
-from textrnn.tasks._classification_network import ClassificationNetwork, several_loss
+from textrnn.tasks._classification_network import ClassificationNetwork as ClassificationNetwork
+from textrnn.tasks._classification_network import several_loss
 from textrnn.tasks._graphs import Graph
 
 __all__ = ["Classification"]  # the family's entry
