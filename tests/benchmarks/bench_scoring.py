@@ -1,10 +1,10 @@
 """Scoring a file, side by side in one run: ``textrnn score`` and the network's own forward.
 
-    python tests/benchmarks/bench_scoring.py TEXT [--model MODEL] [--bytes N] [--rounds N] [--json]
+    python tests/benchmarks/bench_scoring.py [TEXT] [--model MODEL] [--bytes N] [--rounds N]
 
-One thread each, the first N bytes of TEXT. The ways take turns, a part of the text at a time; a
-part's figure is its least processor time of several rounds, so that a busy machine disturbs all
-alike, and the parts are added up.
+One thread each, the first N bytes of TEXT (without one, this project's help page). The ways take
+turns, a part of the text at a time; a part's figure is its least processor time of several rounds,
+so that a busy machine disturbs all alike, and the parts are added up.
 
 (a) ``textrnn score``: lines to scores as they are printed, tokenizing and all, int8 graphs;
 (b) the engine's part of it alone, the ids at hand in batches;
@@ -36,12 +36,13 @@ from textrnn.models.language_model import in_batches
 from textrnn.tasks import network_from_folder
 
 Way = Callable[[], object]
+HELP_PAGE = Path(__file__).parents[2] / "docs" / "help.md"
 
 
 def main() -> None:
     """Measure all ways and print what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("text", type=Path)
+    parser.add_argument("text", type=Path, nargs="?", default=HELP_PAGE)
     parser.add_argument("--model", default="stories-en")
     parser.add_argument("--bytes", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=3)
