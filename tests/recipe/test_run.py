@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ def test_the_card_says_how_it_was_made(tiny: Path, tmp_path: Path) -> None:
     assert command in card
     assert "Public domain." in card
     assert "Seed 5, float32" in card
+    assert re.search(r"## Speed\n\nDrawn .* by the engine onnx .* tokens/s for 64 texts", card)
     assert "2 x gru of 8, embedding 6, char tokenizer" in card
     assert "| valid | valid.txt |" in card
 

@@ -81,6 +81,7 @@ def test_the_toy_language_is_learnt_and_said(toy_translator: Path) -> None:
     assert "1 x gru of 48 with general attention and input feeding" in card
     assert "| train | train.en / train.de | 600 |" in card
     assert "test, BLEU: nrefs:1|case:mixed" in card
+    assert "sentences/s for the first" in card
     reached = open_model_folder(toy_translator).config["reached"]
     assert reached.startswith("valid: perplexity 1.")
     assert "test: BLEU " in reached

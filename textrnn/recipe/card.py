@@ -43,8 +43,9 @@ def model_card(
     scores: Mapping[str, Figures],
     command: str,
     seconds: float,
+    speed: str = "",
 ) -> str:
-    """README.md of a model folder, in Markdown."""
+    """README.md of a model folder, in Markdown; ``speed`` says in words how fast it answers."""
     recipe = assembly.recipe
     parameters = sum(parameter.numel() for parameter in assembly.task.network.parameters())
     sections = [
@@ -63,6 +64,7 @@ def model_card(
         "lie in training/.",
         "## Scores",
         assembly.scored(scores),
+        *(["## Speed", speed] if speed else []),
         "## Licence",
         recipe.card.licence or "Not stated in the recipe.",
         "## Limits",

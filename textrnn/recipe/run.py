@@ -157,12 +157,13 @@ class _Ending:
             yield Notice(f"no graphs for the engine onnx: {error}")
         model = self.folder.model
         write_model_folder(model, self._contents(scores, tensors, graphs))
-        if further := self.assembly.folder_scores(model):
-            scores = {
-                split: {**further.get(split, {}), **scores.get(split, {})}
-                for split in {**scores, **further}
-            }
-            write_model_folder(model, self._contents(scores, tensors, graphs))
+        further = self.assembly.folder_scores(model)
+        scores = {
+            split: {**further.get(split, {}), **scores.get(split, {})}
+            for split in {**scores, **further}
+        }
+        speed = self.assembly.speed(model)
+        write_model_folder(model, self._contents(scores, tensors, graphs, speed))
         yield Notice(f"model folder written: {model} ({self._reached(scores)})")
 
     def _reached(self, scores: Mapping[str, Figures]) -> str:
@@ -173,6 +174,7 @@ class _Ending:
         scores: Mapping[str, Figures],
         tensors: Mapping[str, np.ndarray],
         graphs: Mapping[str, bytes],
+        speed: str = "",
     ) -> FolderContents:
         recipe = self.assembly.recipe
         config: dict[str, Any] = {
@@ -196,7 +198,7 @@ class _Ending:
             config=config,
             tensors=tensors,
             tokenizer=self.assembly.tokenizer,
-            card=model_card(name, self.assembly, scores, self.command, self.seconds),
+            card=model_card(name, self.assembly, scores, self.command, self.seconds, speed),
             extra=extra,
             source_tokenizer=self.assembly.source_tokenizer,
         )

@@ -135,6 +135,10 @@ class Assembly(ABC):
         """Further scores, by split, of the model folder that has been written."""
         return {}
 
+    def speed(self, folder: Path) -> str:
+        """How fast the model folder that has been written answers, for the card."""
+        return ""
+
     @abstractmethod
     def reached(self, scores: Mapping[str, Figures]) -> str:
         """The scores in one line."""

@@ -16,6 +16,7 @@ from textrnn.data.sources import end_lines
 from textrnn.errors import DataError, TextRNNError, UsageError
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
+from textrnn.recipe.answering import writing_speed
 from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_sizes_of
 from textrnn.recipe.text_scores import compare_on_text, find_text, score_text, trained_documents
 from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
@@ -105,6 +106,10 @@ class LanguageModelAssembly(Assembly):
             for split, corpus in self._corpora()
             if split != "train"
         }
+
+    def speed(self, folder: Path) -> str:
+        """Tokens a second, of one text and of many."""
+        return writing_speed(folder)
 
     def reached(self, scores: Mapping[str, Figures]) -> str:
         """Bits per byte and perplexity."""

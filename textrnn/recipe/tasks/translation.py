@@ -14,6 +14,7 @@ from textrnn.config import Recipe, TranslationRecipe
 from textrnn.data import PairBatches, PairCorpus, Pairs, PairsFrom, prepare_pairs
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
+from textrnn.recipe.answering import translating_speed
 from textrnn.recipe.pair_data import (
     PairSets,
     TrainingPairs,
@@ -126,6 +127,12 @@ class TranslationAssembly(Assembly):
         split = "test" if self.recipe.data.test is not None else "valid"
         asked = asked_for(self.recipe.data, split)
         return {} if asked is None else {split: score_pairs(open_model_folder(folder), asked)}
+
+    def speed(self, folder: Path) -> str:
+        """Sentences a second, of those held out."""
+        split = "test" if self.recipe.data.test is not None else "valid"
+        asked = asked_for(self.recipe.data, split)
+        return "" if asked is None else translating_speed(open_model_folder(folder), asked)
 
     def reached(self, scores: Mapping[str, Figures]) -> str:
         """BLEU and chrF2, or the perplexity where nothing was translated."""
