@@ -128,6 +128,47 @@ def toy_translator(pairs_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return train(pairs_folder / "recipe.yaml", output=tmp_path_factory.mktemp("runs") / "pairs")
 
 
+CLASSIFIER_RECIPE = """\
+# A classifier of a toy language, for tests.
+task: classification
+tokenizer: {{kind: word, vocab_size: 50, min_frequency: 1}}
+data: {{path: {folder}, train: train.csv, valid: valid.csv, test: test.csv}}
+encoder: {{cell: gru, embedding_size: 16, hidden_size: 16, bidirectional: true}}
+head: {{window: 6}}
+training: {{steps: 80, batch_size: 16, optimizer: {{learning_rate: 2e-2}}, evaluate_every: 40}}
+"""
+
+
+def put_labelled(path: Path, count: int, seed: int) -> None:
+    """Texts such as "the film is not bad" with the labels neg and pos, as csv."""
+    random_ = random.Random(seed)
+    lines = ["text,label"]
+    for _ in range(count):
+        negated, word = random_.random() < 0.3, random_.choice(("good", "bad"))
+        words = random_.choices(("the", "film", "it", "we", "saw"), k=random_.randint(1, 9))
+        label = "pos" if (word == "good") != negated else "neg"
+        lines.append(f"{' '.join(words)} is {'not ' if negated else ''}{word},{label}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="session")
+def labelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train.csv, valid.csv, test.csv and recipe.yaml."""
+    folder = tmp_path_factory.mktemp("labelled")
+    for seed, (name, count) in enumerate({"train": 400, "valid": 80, "test": 60}.items()):
+        put_labelled(folder / f"{name}.csv", count, seed)
+    (folder / "recipe.yaml").write_text(CLASSIFIER_RECIPE.format(folder=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_classifier(labelled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier that has learnt the toy language; not to be changed."""
+    from textrnn.recipe import train
+
+    return train(labelled_folder / "recipe.yaml", output=tmp_path_factory.mktemp("runs") / "labels")
+
+
 @pytest.fixture
 def translator(toy_model: Path, tmp_path: Path) -> Path:
     """A folder that says it is a model for another task."""

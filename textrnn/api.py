@@ -10,18 +10,22 @@ from textrnn.errors import ModelFolderError
 from textrnn.model_folder import find_model, open_model_folder
 
 if TYPE_CHECKING:
-    from textrnn.models import LanguageModel, Translator
+    from textrnn.models import LanguageModel, SentimentClassifier, Translator
     from textrnn.recipe import FinetuneReport
     from textrnn.training.events import Event
 
 __all__ = ["evaluate", "finetune", "load", "model_path", "train"]
 
-_MODELS = {"language_modeling": "LanguageModel", "translation": "Translator"}
+_MODELS = {
+    "language_modeling": "LanguageModel",
+    "translation": "Translator",
+    "classification": "SentimentClassifier",
+}
 
 
 def load(
     name: str | Path, *, engine: str = "auto", device: str = "auto", threads: int | None = None
-) -> LanguageModel | Translator:
+) -> LanguageModel | SentimentClassifier | Translator:
     """Load a model, ready to use.
 
     Args:
@@ -32,7 +36,8 @@ def load(
 
     Returns:
         A :class:`~textrnn.models.LanguageModel` for the task ``language_modeling``, a
-        :class:`~textrnn.models.Translator` for ``translation``.
+        :class:`~textrnn.models.Translator` for ``translation``, a
+        :class:`~textrnn.models.SentimentClassifier` for ``classification``.
 
     Raises:
         UnknownNameError: no such model, engine or device.
@@ -48,7 +53,9 @@ def load(
             f"{folder.path}: is a model for {folder.task!r}, which this textrnn cannot load "
             f"(it can: {known})"
         )
-    model: type[LanguageModel | Translator] = getattr(models, _MODELS[folder.task])
+    model: type[LanguageModel | SentimentClassifier | Translator] = getattr(
+        models, _MODELS[folder.task]
+    )
     return model.open(folder, engine=engine, device=device, threads=threads)
 
 

@@ -34,6 +34,7 @@ INFERENCE = {"engines", "generation", "models"}
 HEAVY = {"torch", "accelerate", "datasets", "pydantic", "onnxruntime"}
 BRIDGES = {  # the files of the inference wing that may know the training wing
     "engines.torch",
+    "engines._torch_classification",
     "engines._torch_device",
     "engines._torch_tools",
     "engines._torch_translation",

@@ -75,7 +75,7 @@ def test_overrides_are_laid_over(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("task=null", r"recipe tiny.yaml: task is missing \(known: language_modeling, tra"),
+        ("task=null", r"recipe tiny.yaml: task is missing \(known: classification, lang"),
         ("task=language_modelling", "no task 'language_modelling' .*did you mean 'language_mod"),
         ("task=[a]", r"no task '\['a'\]'|no task \"\['a'\]\""),
     ],

@@ -11,11 +11,13 @@ from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
-    from textrnn.models import LanguageModel, Translator
+    from textrnn.models import LanguageModel, SentimentClassifier, Translator
 
 __all__ = [
     "SHIPPED",
+    "SHIPPED_CLASSIFIER",
     "SHIPPED_TRANSLATOR",
+    "open_classifier",
     "open_folder",
     "open_language_model",
     "open_translator",
@@ -26,10 +28,19 @@ __all__ = [
 
 SHIPPED = "stories-en"
 SHIPPED_TRANSLATOR = "en-de"
+SHIPPED_CLASSIFIER = "sentiment-en"
 MOST_SHOWN = 10
 
-_CALLED = {"language_modeling": "a language model", "translation": "a translator"}
-_COMMANDS = {"language_modeling": "textrnn generate", "translation": "textrnn translate"}
+_CALLED = {
+    "language_modeling": "a language model",
+    "translation": "a translator",
+    "classification": "a classifier",
+}
+_COMMANDS = {
+    "language_modeling": "textrnn generate",
+    "translation": "textrnn translate",
+    "classification": "textrnn sentiment",
+}
 
 
 def open_folder(name: str, task: str | None = None) -> ModelFolder:
@@ -95,6 +106,30 @@ def open_translator(
     from textrnn.models import Translator
 
     return Translator.open(*folders, engine=engine, device=device, threads=threads)
+
+
+def open_classifier(
+    name: str, *, engine: str = "auto", device: str = "auto", threads: int | None = None
+) -> SentimentClassifier:
+    """The classifier called ``name``, ready to use.
+
+    Raises:
+        UnknownNameError: no such model.
+        UsageError: it is a model for another task.
+        ModelFolderError: it is damaged.
+        EngineError: it cannot run here.
+    """
+    from textrnn.model_folder import shipped_models
+
+    if name == SHIPPED_CLASSIFIER and name not in shipped_models() and not Path(name).exists():
+        raise UsageError(
+            f"no classifier {name!r} ships with this textrnn: give --model, a classifier's folder "
+            "(textrnn recipes list shows those that train one, such as sentiment_sst2)"
+        )
+    folder = open_folder(name, "classification")
+    from textrnn.models import SentimentClassifier
+
+    return SentimentClassifier.open(folder, engine=engine, device=device, threads=threads)
 
 
 def refuse_for_language_models(**options: object) -> None:

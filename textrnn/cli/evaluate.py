@@ -60,7 +60,7 @@ def evaluate(
     ] = None,
     column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Of a language model: the text's column; text."),
+        typer.Option(metavar="NAME", help="The text's column in a table; text by default."),
     ] = None,
     source: Annotated[
         str | None,
@@ -69,6 +69,10 @@ def evaluate(
     target: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Of a translator: the target's ending or column."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a classifier: the label's column; label."),
     ] = None,
     references: Annotated[
         list[Path] | None,
@@ -106,6 +110,10 @@ def evaluate(
     For a translator: BLEU, chrF2 and TER by sacrebleu, with their signatures. A source that several
     pairs share is translated once, and their targets are its references.
 
+    For a classifier: accuracy, F1 over all labels and of each, expected calibration error (ECE) in
+    15 bins, and the confusion, a row a true label; where texts have several labels, F1 over labels
+    (macro) and over all decisions (micro).
+
     --minimal-pairs reads lines of JSON with sentence_good and sentence_bad, and tells in how many
     the good sentence is the more probable one, over all and for each UID. A tie counts as wrong.
 
@@ -120,6 +128,7 @@ def evaluate(
             column=column,
             source=source,
             target=target,
+            label=label,
             references=references,
             tokenize=tokenize,
             compare=compare,
@@ -131,7 +140,7 @@ def evaluate(
     if compare == model:
         raise UsageError(f"--compare {compare} is the model itself: name another one")
     names = [model] if compare is None else [model, compare]
-    asked = Data(data, split, column, source, target, tuple(references or ()), tokenize)
+    asked = Data(data, split, column, source, target, label, tuple(references or ()), tokenize)
     evaluate_models(names, asked, place, output, as_json=json)
 
 
@@ -144,12 +153,18 @@ class Data:
     column: str | None
     source: str | None
     target: str | None
+    label: str | None
     references: tuple[Path, ...]
     tokenize: str | None
 
     def given(self) -> dict[str, Any]:
         """What a record says of it: what was given, and what always decides a score."""
-        pairs = {"source": self.source, "target": self.target, "tokenize": self.tokenize}
+        pairs = {
+            "source": self.source,
+            "target": self.target,
+            "label": self.label,
+            "tokenize": self.tokenize,
+        }
         named = {name: value for name, value in pairs.items() if value is not None}
         files = {"references": [str(file) for file in self.references]} if self.references else {}
         always = {"data": self.data, "split": self.split, "column": self.column or "text"}

@@ -31,7 +31,7 @@ __all__ = ["Tuning", "app", "report_lines", "run_finetuning"]
 
 app = new_app()
 
-SHOWN = ("bits_per_byte", "perplexity", "BLEU", "chrF2", "TER")
+SHOWN = ("bits_per_byte", "perplexity", "BLEU", "chrF2", "TER", "accuracy", "macro_f1", "ece")
 
 
 @app.command(
@@ -67,7 +67,7 @@ def finetune(
     ] = None,
     column: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Of a language model: the text's column; text."),
+        typer.Option(metavar="NAME", help="The text's column in a table; text by default."),
     ] = None,
     source: Annotated[
         str | None,
@@ -76,6 +76,10 @@ def finetune(
     target: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Of a translator: the target's ending or column."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a classifier: the label's column; label."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")
@@ -89,12 +93,15 @@ def finetune(
 ) -> None:
     """Go on training a model with data of your own.
 
-    The recipe is lm_finetune for a language model and translate_finetune for a translator, which
-    learns from sentence pairs: a tsv, csv, jsonl or parquet file with two columns, or two files by
-    what stands before .SOURCE and .TARGET. A tenth is held out. Prints the model folder and the
-    scores before and after, on what was held out and on what the model was validated on before.
+    The recipe is lm_finetune for a language model, translate_finetune for a translator, which
+    learns from sentence pairs (a tsv, csv, jsonl or parquet file with two columns, or two files by
+    what stands before .SOURCE and .TARGET), and sentiment_finetune for a classifier, which learns
+    from labelled texts. A tenth is held out. Prints the model folder and the scores before and
+    after, on what was held out and on what the model was validated on before.
     """
-    tuning = Tuning(model, data, output, minutes, epochs, column, source, target, resume, device)
+    tuning = Tuning(
+        model, data, output, minutes, epochs, column, source, target, label, resume, device
+    )
     settings = with_seed_and_threads(overrides, seed, threads)
     run_finetuning(tuning, settings, as_json=json, quiet=quiet)
 
@@ -111,6 +118,7 @@ class Tuning:
     column: str | None
     source: str | None
     target: str | None
+    label: str | None
     resume: bool
     device: str
 

@@ -10,7 +10,13 @@ import typer
 
 from textrnn.cli._attention import block_lines, draw_attention
 from textrnn.cli._io import json_line, open_output
-from textrnn.cli._models import SHIPPED, SHIPPED_TRANSLATOR, open_translator
+from textrnn.cli._models import (
+    SHIPPED,
+    SHIPPED_CLASSIFIER,
+    SHIPPED_TRANSLATOR,
+    open_classifier,
+    open_translator,
+)
 from textrnn.cli._networks import gate_lines, gate_records, gradient_lines
 from textrnn.cli._options import (
     Device,
@@ -24,6 +30,8 @@ from textrnn.cli._options import (
     examples,
     new_app,
 )
+from textrnn.cli._saliency import check_picture, draw_saliency
+from textrnn.cli.sentiment import explained_line
 from textrnn.errors import UsageError
 
 __all__ = ["app"]
@@ -169,3 +177,50 @@ def gates(
     records = map(json_line, gate_records(measured))
     with open_output(None) as out:
         out.writelines(line + "\n" for line in (records if json else gate_lines(measured)))
+
+
+@app.command(
+    epilog=examples(
+        'textrnn inspect saliency "Not bad at all." -m runs/sst2/model',
+        'textrnn inspect saliency "A joy." -m runs/sst2/model --output weights.html',
+    )
+)
+def saliency(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the classifier reads.")],
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.png|FILE.html", help="Draw the tokens on colours."
+        ),
+    ] = None,
+    model: Model = SHIPPED_CLASSIFIER,
+    engine: Engine = "auto",
+    device: Device = "auto",
+    threads: Threads = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what each token weighs in a classifier's answer.
+
+    A token's weight is by how much the log-probability of the label falls where it is left out:
+    above 0 it speaks for the label, below 0 against it.
+    """
+    if picture is not None:
+        check_picture(picture)
+    classifier = open_classifier(model, engine=engine, device=device, threads=threads)
+    result = classifier.classify(text, explain=True)
+    if picture is not None:
+        draw_saliency(result, picture)
+    record = {
+        "text": text,
+        "label": result.label,
+        "score": round(result.score, 6),
+        "tokens": [[piece, round(weight, 4)] for piece, weight in result.tokens],
+    }
+    with open_output(None) as out:
+        if json:
+            out.write(json_line(record) + "\n")
+        else:
+            out.write(f"{result.label}\t{result.score:.4f}\n")
+            out.write(explained_line(result, out.isatty()) + "\n")

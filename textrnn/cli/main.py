@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "app"]
 COMMANDS = {
     "generate": "Go on with a text, by a language model.",
     "translate": "Translate lines, by a translator.",
+    "sentiment": "Label texts, with probabilities.",
     "score": "Tell how probable a text is under a language model.",
     "evaluate": "Measure a model on a data set.",
     "train": "Train a model by a recipe.",

@@ -9,12 +9,18 @@ settings     tokenizer, data, encoder; the recipe of a language model
 training     how a network is trained
 pairs        data and tokenizers of a translator
 translation  network of a translator
+classification  data and network of a classifier
 reading      from YAML and overrides to checked settings
 """
 
 from __future__ import annotations
 
 from textrnn.config._base import Settings
+from textrnn.config.classification import (
+    ClassificationHeadSettings,
+    ClassificationRecipe,
+    LabelledDataSettings,
+)
 from textrnn.config.pairs import MixedInSettings, PairDataSettings, PairTokenizerSection
 from textrnn.config.reading import apply_overrides, override_pairs, read_yaml, validate
 from textrnn.config.settings import (
@@ -28,6 +34,7 @@ from textrnn.config.settings import (
     TokenizerSection,
 )
 from textrnn.config.training import (
+    ClassificationTrainingSettings,
     OptimizerSettings,
     RunSettings,
     ScheduleSettings,
@@ -46,9 +53,13 @@ from textrnn.config.translation import (
 __all__ = [
     "AttentionSettings",
     "CardSettings",
+    "ClassificationHeadSettings",
+    "ClassificationRecipe",
+    "ClassificationTrainingSettings",
     "DataSettings",
     "DecoderSettings",
     "EncoderSettings",
+    "LabelledDataSettings",
     "LanguageModelHeadSettings",
     "LanguageModelRecipe",
     "MixedInSettings",

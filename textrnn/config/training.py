@@ -18,6 +18,7 @@ from textrnn.config._base import (
 )
 
 __all__ = [
+    "ClassificationTrainingSettings",
     "OptimizerSettings",
     "RunSettings",
     "ScheduleSettings",
@@ -141,3 +142,20 @@ class TranslationTrainingSettings(RunSettings):
         if self.criterion == "bleu" and not self.evaluate_sentences:
             raise ValueError("criterion bleu needs evaluate_sentences, the number to translate")
         return self
+
+
+class ClassificationTrainingSettings(RunSettings):
+    """A classifier's run: ``batch_size`` texts of like lengths a batch.
+
+    ``batch_tokens`` bounds a batch's rows times its width, padding counted, so that a batch of long
+    texts has fewer rows. ``class_weights`` multiply the loss of each class's texts: ``balanced``
+    takes N / (C n) for a class with n of N texts, a mapping gives them by label. The best weights
+    are those of the best ``criterion`` on the validation data.
+    """
+
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
+    batch_tokens: Annotated[int, Field(ge=1, le=1 << 24)] = 16_384
+    label_smoothing: Probability = 0.0
+    word_dropout: Probability = 0.0
+    class_weights: Literal["balanced"] | dict[str, Positive] | None = None
+    criterion: Literal["accuracy", "macro_f1", "loss"] = "accuracy"

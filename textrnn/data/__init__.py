@@ -6,12 +6,18 @@ streams        windows of ids, for truncated backpropagation through time
 pair_sources   sentence pairs: aligned files, tables, hub sets
 pairs          sentence pairs as ids, mapped
 buckets        batches of pairs of like lengths
+labelled       labelled texts: tables, lines, a folder a class, hub sets
+labels         their names, and texts as ids
+label_batches  batches of them of like lengths
 """
 
 from __future__ import annotations
 
 from textrnn.data.buckets import PairBatch, PairBatches
 from textrnn.data.corpus import Corpus, prepare_corpus
+from textrnn.data.label_batches import LabelledBatch, LabelledBatches
+from textrnn.data.labelled import LabelledSource, open_labelled
+from textrnn.data.labels import LabelledCorpus, Labels, find_labels, prepare_labelled
 from textrnn.data.pair_sources import AlignedFiles, PairSource, open_pairs
 from textrnn.data.pairs import PairCorpus, Pairs, PairSelection, PairsFrom, mix, prepare_pairs
 from textrnn.data.sources import HubText, LocalText, TextSource, open_source
@@ -22,6 +28,11 @@ __all__ = [
     "AlignedFiles",
     "Corpus",
     "HubText",
+    "LabelledBatch",
+    "LabelledBatches",
+    "LabelledCorpus",
+    "LabelledSource",
+    "Labels",
     "LocalText",
     "PairBatch",
     "PairBatches",
@@ -33,9 +44,12 @@ __all__ = [
     "TextSource",
     "TokenStreams",
     "Window",
+    "find_labels",
     "mix",
+    "open_labelled",
     "open_pairs",
     "open_source",
     "prepare_corpus",
+    "prepare_labelled",
     "prepare_pairs",
 ]

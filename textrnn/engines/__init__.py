@@ -2,8 +2,9 @@
 
 An engine answers ``start``, ``step``, ``reorder`` and ``score``: :class:`Engine` for a language
 model, :class:`TranslationEngine` for a translator, both a :class:`StepEngine`, which is all that
-the loop and the beam search need. Each file here is one; the one named ``torch`` runs the training
-wing's networks, and is the only place of the inference wing that imports torch.
+the loop and the beam search need; :class:`ClassificationEngine` answers ``classify``. Each file
+here is one; the one named ``torch`` runs the training wing's networks, and is the only place of the
+inference wing that imports torch.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from textrnn.engines._base import (
     AnyEngine,
+    ClassificationEngine,
     DeviceEngine,
     Engine,
     EngineEntry,
@@ -36,6 +38,7 @@ __all__ = [
     "AUTO",
     "FAMILY",
     "AnyEngine",
+    "ClassificationEngine",
     "DeviceEngine",
     "Engine",
     "EngineEntry",

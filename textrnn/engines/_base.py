@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnyEngine",
+    "ClassificationEngine",
     "DeviceEngine",
     "Engine",
     "EngineEntry",
@@ -179,7 +180,32 @@ class TranslationEngine(StepEngine, Protocol):
         ...
 
 
-AnyEngine: TypeAlias = Engine | TranslationEngine
+class ClassificationEngine(Protocol):
+    """Runs a classifier: a text to a logit a label. A row's result is its own."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name in its family."""
+        ...
+
+    @property
+    def label_count(self) -> int:
+        """C, the number of logits a row."""
+        ...
+
+    def classify(self, ids: Ids, lengths: Ids) -> Floats:
+        """Texts to logits (B, C).
+
+        Long texts are read window by window, the state carried, so memory grows with B only.
+
+        Args:
+            ids: (B, T), each row BOS, a text, EOS, right-padded with PAD.
+            lengths: (B,) >= 1, how many of a row are real.
+        """
+        ...
+
+
+AnyEngine: TypeAlias = Engine | TranslationEngine | ClassificationEngine
 
 
 class EngineEntry(Protocol):

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.engines._base import AnyEngine, Floats, Ids, State
+from textrnn.engines._onnx_classification import FILES as CLASSIFICATION_FILES
+from textrnn.engines._onnx_classification import OnnxClassificationEngine
 from textrnn.engines._onnx_sessions import open_session
 from textrnn.engines._onnx_steps import Steps
 from textrnn.engines._onnx_translation import FILES as TRANSLATION_FILES
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["OnnxEngine"]
 
 _FILES = tuple(f"onnx/{name}" for name in ("step.onnx", "read.onnx", "head.onnx", "weights.data"))
+_OF_TASKS = {"translation": TRANSLATION_FILES, "classification": CLASSIFICATION_FILES}
 _READ_AT_ONCE = 1_024  # tokens, all rows together: what bounds the memory of a long text
 _SCORED_AT_ONCE = 500_000  # logits: few enough for the processor's cache
 _FEW_TOKENS = 8  # a text of so many is read by steps, which saves loading the graph that reads
@@ -67,7 +70,7 @@ class OnnxEngine:
         if find_spec("onnxruntime") is None:
             return "it needs onnxruntime: pip install onnxruntime"
         again = f"make its graphs by: textrnn export {folder.path}"
-        wanted = TRANSLATION_FILES if folder.task == "translation" else _FILES
+        wanted = _OF_TASKS.get(folder.task, _FILES)
         missing = [name for name in wanted if name not in folder.files]
         if missing:
             return f"the folder has no {missing[0]}: {again}"
@@ -79,7 +82,8 @@ class OnnxEngine:
     def open(cls, folder: ModelFolder, *, device: str, threads: int | None) -> AnyEngine:
         """Load the graph of one step; the others follow when they are needed.
 
-        For a translator it is an :class:`OnnxTranslationEngine`.
+        For a translator it is an :class:`OnnxTranslationEngine`, for a classifier an
+        :class:`OnnxClassificationEngine`.
 
         Raises:
             ModelFolderError: a graph is not the file that was written.
@@ -87,6 +91,8 @@ class OnnxEngine:
         """
         if folder.task == "translation":
             return OnnxTranslationEngine.open(folder, threads)
+        if folder.task == "classification":
+            return OnnxClassificationEngine.open(folder, threads)
         for name in _FILES:
             folder.file(name)
         return cls(folder.path / "onnx", folder.parameters_sha256, threads)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textrnn.engines._base import AnyEngine, Floats, Ids, State
+from textrnn.engines._torch_classification import TorchClassificationEngine
 from textrnn.engines._torch_device import DeviceLogits, RecordedSteps, Step, record_on_cuda
 from textrnn.engines._torch_tools import inference, to_floats, to_tensor
 from textrnn.engines._torch_translation import TorchTranslationEngine
@@ -21,6 +22,7 @@ from textrnn.tasks import network_from_folder
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
+    from textrnn.tasks.classification import ClassificationNetwork
     from textrnn.tasks.language_modeling import LanguageModelNetwork
     from textrnn.tasks.translation import TranslationNetwork
 
@@ -79,6 +81,8 @@ class TorchEngine:
         if folder.task == "translation":
             translator = cast("TranslationNetwork", network)
             return TorchTranslationEngine(translator, folder.vocab_size, threads)
+        if folder.task == "classification":
+            return TorchClassificationEngine(cast("ClassificationNetwork", network), threads)
         return cls(cast("LanguageModelNetwork", network), folder.vocab_size, threads)
 
     def start(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:

@@ -113,8 +113,9 @@ def _initial_state(graphs: Mapping[str, Graph]) -> dict[str, str]:
     As base64 of float32.
     """
     for graph in graphs.values():
-        if graph.reading is not None and set(graph.reading.initial) <= set(graph.function.inputs):
-            parts = graph.reading.initial.values()
+        initial = {} if graph.reading is None else graph.reading.initial
+        parts = [initial[name] for name in graph.function.inputs if name in initial]
+        if parts:
             data = b"".join(part.detach().numpy().astype("<f4").tobytes() for part in parts)
             return {"initial_state": base64.b64encode(data).decode()}
     return {}

@@ -36,8 +36,9 @@ def unroll(
         given: those parts of the state that are inputs; the others begin as ``reading`` says.
 
     Returns:
-        Its outputs are those of ``then``; without it, what is kept of every time, (T, B, ...), zero
-        beyond the lengths, and the state after each row's last real token.
+        Its outputs are those of ``then``, and the parts after each row's last real token of the
+        state that is given; without ``then``, what is kept of every time, (T, B, ...), zero beyond
+        the lengths, and the whole state after each row's last real token.
     """
     return _Unrolling(reading, step, given).model(then)
 
@@ -80,6 +81,8 @@ class _Unrolling:
             known = dict(zip([*self._reading.kept, *self._carried.values()], outputs, strict=True))
             values, more = self._follow(then, known | {"lengths": "lengths"})
             self._tensors += more
+            left = [f"{self._carried[name]}.last" for name in self._given]
+            values += [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in left]
         graph = helper.make_graph(
             self._made,
             "reading",

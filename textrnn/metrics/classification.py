@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from textrnn.errors import DataError
+from textrnn.metrics.calibration import best_thresholds, probabilities_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["accuracy", "confusion", "expected_calibration_error", "macro_f1"]
+__all__ = [
+    "ClassScore",
+    "accuracy",
+    "confusion",
+    "expected_calibration_error",
+    "label_scores",
+    "macro_f1",
+    "per_class",
+]
+
+
+class ClassScore(NamedTuple):
+    """How one class fared.
+
+    Args:
+        precision: the share of the texts that were given it that have it.
+        recall: the share of the texts that have it that were given it.
+        f1: their harmonic mean.
+        texts: how many have it.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    texts: int
 
 
 def accuracy(targets: ArrayLike, predictions: ArrayLike) -> float:
@@ -95,3 +120,80 @@ def _labels(targets: ArrayLike, predictions: ArrayLike) -> tuple[np.ndarray, np.
     if not targets.size:
         raise DataError("there is nothing to score: no targets")
     return targets.astype(np.int64), predictions.astype(np.int64)
+
+
+def per_class(targets: ArrayLike, predictions: ArrayLike, *, classes: int) -> list[ClassScore]:
+    """Precision, recall and F1 of each class, 0 where there is nothing to divide by.
+
+    Args:
+        targets: labels (N,), or (N, C) of 0 and 1 where a text may have several.
+        predictions: of the same shape.
+        classes: C.
+
+    Raises:
+        DataError: as for :func:`confusion`.
+
+    >>> per_class([0, 1, 1], [0, 1, 0], classes=2)[0]
+    ClassScore(precision=0.5, recall=1.0, f1=0.6666666666666666, texts=1)
+    """
+    wanted, found = np.asarray(targets), np.asarray(predictions)
+    if wanted.ndim == 2:
+        if wanted.shape != found.shape or not wanted.size:
+            raise DataError(f"targets {wanted.shape} and predictions {found.shape} do not pair")
+        hits = (wanted * found).sum(0)
+        have, given = wanted.sum(0), found.sum(0)
+    else:
+        table = confusion(wanted, found, classes=classes)
+        hits, have, given = np.diag(table), table.sum(1), table.sum(0)
+    return [
+        ClassScore(
+            precision=float(hit / out) if out else 0.0,
+            recall=float(hit / there) if there else 0.0,
+            f1=float(2 * hit / (there + out)) if there + out else 0.0,
+            texts=int(there),
+        )
+        for hit, there, out in zip(hits, have, given, strict=True)
+    ]
+
+
+def label_scores(
+    targets: ArrayLike,
+    logits: ArrayLike,
+    *,
+    several: bool = False,
+    thresholds: ArrayLike | None = None,
+) -> dict[str, float]:
+    """The scores of logits (N, C).
+
+    Args:
+        targets: labels (N,), or (N, C) of 0 and 1.
+        logits: of each label.
+        several: whether a text may have several labels.
+        thresholds: of the sigmoids (C,), from which on a label is given; None: those that are best
+            on these very texts, which flatters.
+
+    Returns:
+        ``accuracy``, ``macro_f1`` and, of the softmax as it is, ``ece``; where a text may have
+        several labels ``macro_f1``, ``micro_f1`` and the share of texts that have exactly the
+        labels given, ``exact``.
+    """
+    values = np.asarray(logits, np.float64)
+    wanted, classes = np.asarray(targets), values.shape[1]
+    if several:
+        probabilities = probabilities_of(values, several=True)
+        if thresholds is None:
+            thresholds = best_thresholds(wanted, probabilities)
+        given = (probabilities >= np.asarray(thresholds)).astype(np.int64)
+        each = per_class(wanted, given, classes=classes)
+        hits, total = int((wanted * given).sum()), int(wanted.sum() + given.sum())
+        return {
+            "macro_f1": float(np.mean([score.f1 for score in each])),
+            "micro_f1": 2 * hits / total if total else 0.0,
+            "exact": float((wanted == given).all(axis=1).mean()),
+        }
+    predictions = values.argmax(axis=1)
+    return {
+        "accuracy": accuracy(wanted, predictions),
+        "macro_f1": macro_f1(wanted, predictions, classes=classes),
+        "ece": expected_calibration_error(wanted, probabilities_of(values)),
+    }

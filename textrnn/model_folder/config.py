@@ -70,6 +70,16 @@ def _is_storage(value: object) -> bool:
     return isinstance(value, str) and value in STORAGES
 
 
+def _is_calibration(value: object) -> bool:
+    if not isinstance(value, dict) or not {"temperature"} <= value.keys() <= _CALIBRATION:
+        return False
+    thresholds = value.get("thresholds", [])
+    numbers = [value["temperature"], *(thresholds if isinstance(thresholds, list) else [-1.0])]
+    plain = all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers)
+    return plain and value["temperature"] > 0 and all(one >= 0 for one in numbers)
+
+
+_CALIBRATION = {"temperature", "thresholds", "texts", "ece_before", "ece_after"}
 _Check = tuple[str, Callable[[object], bool]]
 _TEXT: _Check = ("a text", _is_text)
 _TEXTS: _Check = ("a list of texts", _is_texts)
@@ -87,6 +97,7 @@ _REQUIRED: Mapping[str, _Check] = {
 _OPTIONAL: Mapping[str, _Check] = {
     "languages": _TEXTS,
     "labels": _TEXTS,
+    "calibration": ("an object with a temperature above 0", _is_calibration),
     "generation": _OBJECT,
     "summary": _TEXT,
     "reached": _TEXT,

@@ -43,8 +43,9 @@ class FolderContents:
 
     Attributes:
         config: ``task``, ``network`` and, where there are any, ``storage`` (``"float32"`` unless
-            said), ``languages``, ``labels``, ``generation``, ``summary``, ``reached``,
-            ``documents``. The tokenizer's kind, vocab_size, hashes and versions are filled in.
+            said), ``languages``, ``labels``, ``calibration``, ``generation``, ``summary``,
+            ``reached``, ``documents``. The tokenizer's kind, vocab_size, hashes and versions are
+            filled in.
         tensors: the parameters by name, cast to the storage when they are written.
         tokenizer: saved beside them.
         card: the text of README.md.

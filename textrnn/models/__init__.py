@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textrnn.models.classifier import Classified, SentimentClassifier
 from textrnn.models.continuations import ContinuationScore, score_continuations
 from textrnn.models.language_model import LanguageModel
 from textrnn.models.measuring import Speed, measure_speed
@@ -29,6 +30,7 @@ from textrnn.models.translator import Translator
 __all__ = [
     "AttentionMap",
     "Candidate",
+    "Classified",
     "ContinuationScore",
     "Generation",
     "Glossary",
@@ -38,6 +40,7 @@ __all__ = [
     "Pool",
     "Request",
     "Score",
+    "SentimentClassifier",
     "Session",
     "Speed",
     "TokenScore",

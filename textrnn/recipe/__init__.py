@@ -11,7 +11,7 @@ learning_rate  the range test
 finetuning     one command for one's own data
 measuring      how fast it trains
 evaluation     scores of a model folder; of a language model's by text_scores, a translator's by
-               pair_scores
+               pair_scores, a classifier's by label_scores
 exporting      its graphs
 """
 

@@ -48,6 +48,7 @@ def finetune(
     column: str | None = None,
     source: str | None = None,
     target: str | None = None,
+    label: str | None = None,
     overrides: Sequence[str] | Mapping[str, Any] = (),
     resume: bool = False,
     device: str = "auto",
@@ -64,7 +65,8 @@ def finetune(
         column: a text's column in a table; None: ``text``.
         source: of pairs, the source's ending or column; None: the model's own.
         target: of pairs, the target's.
-        overrides: of the recipe ``lm_finetune``, ``translate_finetune``.
+        label: of labelled texts, the label's column; None: ``label``.
+        overrides: of the recipe ``lm_finetune``, ``translate_finetune``, ``sentiment_finetune``.
         resume: go on from the last checkpoint.
         device: ``"auto"`` or ``"cpu"``.
         on_event: called with each event.
@@ -86,7 +88,7 @@ def finetune(
     if epochs is None and minutes is None:
         epochs = EPOCHS
     split = None if Path(data).expanduser().exists() else "train"
-    asked = Asked(data, split, column, source, target)
+    asked = Asked(data, split, column, source, target, label)
     held = kind.hold_out(folder, asked, run.cache / "text")
     for notice in held.notices:
         say(Notice(notice))

@@ -73,7 +73,8 @@ class Reading:
         initial: parts (1, H) of the state at the beginning.
         kept: the outputs, of all times, (T, B, ...), 0 beyond the lengths.
         then: what is done with them, with ``lengths`` and with the state after each row's last
-            token (``new.0.0`` (B, H) and so on); None: they are the outputs, before the state.
+            token (``new.0.0`` (B, H) and so on); None: they are the outputs. Behind them stands the
+            state, those parts of it that are inputs.
     """
 
     step: Function

@@ -14,7 +14,7 @@ from textrnn.registry import Family
 from textrnn.tokenizers._base import BOS, EOS, PAD, UNK, StreamDecoder, Tokenizer
 from textrnn.tokenizers._settings import TokenizerSettings
 from textrnn.tokenizers._stored import SETTINGS_FILE, read_saved, vocab_names, vocab_path
-from textrnn.tokenizers._text import decoded_lines, fold_spaces, read_lines
+from textrnn.tokenizers._text import decoded_lines, fold_markup, fold_spaces, read_lines
 
 __all__ = [
     "BOS",
@@ -26,6 +26,7 @@ __all__ = [
     "Tokenizer",
     "TokenizerSettings",
     "decoded_lines",
+    "fold_markup",
     "fold_spaces",
     "load_tokenizer",
     "read_lines",

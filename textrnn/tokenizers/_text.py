@@ -10,9 +10,20 @@ from pathlib import Path
 
 from textrnn.errors import DataError
 
-__all__ = ["decoded_lines", "fold_spaces", "read_lines", "utf8"]
+__all__ = ["decoded_lines", "fold_markup", "fold_spaces", "read_lines", "utf8"]
 
 BETWEEN_WORDS = re.compile("[\\s\\x00-\\x1f\\x7f-\\x9f\\u200b\\ufeff]+")
+
+LINE_BREAKS = re.compile(r"<br\s*/?>", re.IGNORECASE)
+
+
+def fold_markup(text: str) -> str:
+    r"""A text from a web page as one line: HTML's line breaks and white space are single spaces.
+
+    >>> fold_markup("Good.<br /><br />Not\n bad.")
+    'Good. Not bad.'
+    """
+    return fold_spaces(LINE_BREAKS.sub(" ", text))
 
 
 def fold_spaces(text: str) -> str:

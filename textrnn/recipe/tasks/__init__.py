@@ -1,7 +1,7 @@
 """What a run of a recipe must know of its task. An open folder: a file is a task.
 
 >>> FAMILY.names()
-('language_modeling', 'translation')
+('classification', 'language_modeling', 'translation')
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ class Asked:
         column: a text's column in a table; None: ``text``.
         source: the source's ending or column; None: the model's own.
         target: the target's.
+        label: of labelled texts, the label's column; None: ``label``.
         references: files of translations, where ``data`` is a text of sources.
         tokenize: how BLEU cuts words; None: as suits the language.
         engine: what runs the model.
@@ -45,6 +46,7 @@ class Asked:
     column: str | None = None
     source: str | None = None
     target: str | None = None
+    label: str | None = None
     references: tuple[Path, ...] = ()
     tokenize: str | None = None
     engine: str = "auto"

@@ -221,6 +221,7 @@ def _refuse_pairs(asked: Asked) -> None:
         source=asked.source,
         target=asked.target,
         tokenize=asked.tokenize,
+        label=asked.label,
     )
 
 

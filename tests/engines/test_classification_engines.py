@@ -1,0 +1,103 @@
+"""Both engines of a classifier say what the network says, alone and in a batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+
+from textrnn.config import ClassificationHeadSettings, EncoderSettings
+from textrnn.engines import ClassificationEngine, open_engine
+from textrnn.errors import EngineError
+from textrnn.model_folder import FolderContents, ModelFolder, open_model_folder, write_model_folder
+from textrnn.recipe.exporting import make_graphs
+from textrnn.tasks import state_tensors
+from textrnn.tasks._classification_network import ClassificationNetwork
+from textrnn.tasks.classification import Classification
+from textrnn.tokenizers import FAMILY, TokenizerSettings
+
+LENGTHS = np.array([23, 2, 7, 8, 16, 17])
+
+
+def folder_of(path: Path, precision: str = "float32", **settings: Any) -> ModelFolder:
+    torch.manual_seed(3)
+    tokenizer = FAMILY.get("byte").train([], TokenizerSettings("byte"))
+    pooling = settings.pop("pooling", ("last", "max", "mean"))
+    encoder = EncoderSettings(embedding_size=16, hidden_size=24, layers=2, **settings)
+    head = ClassificationHeadSettings(pooling=pooling, window=8, hidden_size=16)
+    network = ClassificationNetwork(encoder, head, 3, tokenizer.vocab_size).eval()
+    tensors = {name: value.numpy() for name, value in state_tensors(network).items()}
+    graphs = make_graphs("classification", network, tensors, storage="float32", precision=precision)
+    section = {
+        "encoder": network.encoder.settings.model_dump(mode="json"),
+        "head": head.model_dump(mode="json"),
+        "labels": 3,
+    }
+    config = {"task": "classification", "network": section, "labels": ["a", "b", "c"]}
+    return write_model_folder(
+        path, FolderContents(config, tensors, tokenizer, "A card.", extra=graphs.files)
+    )
+
+
+def texts() -> np.ndarray:
+    ids = np.random.default_rng(1).integers(4, 200, (len(LENGTHS), LENGTHS.max()))
+    ids[np.arange(ids.shape[1]) >= LENGTHS[:, np.newaxis]] = 0
+    return ids
+
+
+def opened(folder: ModelFolder, engine: str) -> ClassificationEngine:
+    return cast(ClassificationEngine, open_engine(folder, engine=engine))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize(
+    ("cell", "pooling"),
+    [("lstm", ("last", "max", "mean")), ("lstm", ("attention", "max")), ("gru", ("mean",))],
+)
+def test_onnx_is_torch(
+    cell: str, pooling: tuple[str, ...], bidirectional: bool, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path / "m", cell=cell, pooling=pooling, bidirectional=bidirectional)
+    onnx, torch_ = opened(folder, "onnx"), opened(folder, "torch")
+    assert onnx.label_count == torch_.label_count == 3
+    found = onnx.classify(texts(), LENGTHS)
+    np.testing.assert_allclose(found, torch_.classify(texts(), LENGTHS), atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_text_alone_is_that_text_in_a_batch(
+    precision: str, bidirectional: bool, tmp_path: Path
+) -> None:
+    engine = opened(folder_of(tmp_path / "m", precision, bidirectional=bidirectional), "onnx")
+    together = engine.classify(texts(), LENGTHS)
+    for row, length in enumerate(LENGTHS):
+        alone = engine.classify(texts()[row : row + 1, :length], LENGTHS[row : row + 1])
+        np.testing.assert_allclose(alone[0], together[row], atol=2e-6)
+
+
+def test_8_bits_are_close(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m", "int8", bidirectional=True)
+    onnx, torch_ = opened(folder, "onnx"), opened(folder, "torch")
+    difference = onnx.classify(texts(), LENGTHS) - torch_.classify(texts(), LENGTHS)
+    assert 0 < np.abs(difference).max() < 0.05
+    with pytest.raises(EngineError, match="runs on the processor"):
+        open_engine(folder, engine="onnx", device="cuda")
+
+
+def test_a_folder_without_a_window_is_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m")
+    del folder.config["network"]["head"]["window"]
+    with pytest.raises(EngineError, match="the network has no 'window'"):
+        open_engine(folder, engine="onnx")
+
+
+def test_its_graphs_build_its_network_again(toy_classifier: Path) -> None:
+    folder = open_model_folder(toy_classifier)
+    network = Classification.build_network(folder.network, folder.vocab_size)
+    assert {name: tuple(value.shape) for name, value in network.state_dict().items()} == {
+        name: tuple(shape) for name, shape in folder.tensor_shapes().items()
+    }

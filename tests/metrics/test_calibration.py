@@ -1,0 +1,96 @@
+"""Temperature, thresholds, and scores of labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from textrnn.errors import DataError
+from textrnn.metrics import (
+    best_thresholds,
+    expected_calibration_error,
+    fit_temperature,
+    label_scores,
+    per_class,
+    probabilities_of,
+    reliability,
+)
+
+
+def overconfident(several: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn by logits, and three times those logits."""
+    random = np.random.default_rng(1)
+    logits = random.normal(size=(4000, 3)) * 2
+    if several:
+        return (random.random((4000, 3)) < probabilities_of(logits, several=True)), 3 * logits
+    shares = np.cumsum(probabilities_of(logits), axis=1)
+    return (random.random((4000, 1)) > shares).sum(1), 3 * logits
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_temperature_is_found(several: bool) -> None:
+    targets, logits = overconfident(several)
+    assert fit_temperature(targets, logits, several=several) == pytest.approx(3.0, rel=0.1)
+
+
+def test_calibration_makes_the_error_small() -> None:
+    targets, logits = overconfident()
+    temperature = fit_temperature(targets, logits)
+    before = expected_calibration_error(targets, probabilities_of(logits))
+    after = expected_calibration_error(targets, probabilities_of(logits, temperature))
+    assert before > 0.1
+    assert after < 0.03
+
+
+def test_what_is_always_right_stays_within_bounds() -> None:
+    assert fit_temperature([0, 1], [[1.0, 0.0], [0.0, 1.0]]) == pytest.approx(0.05, rel=0.01)
+    assert fit_temperature([1, 0], [[1.0, 0.0], [0.0, 1.0]]) == pytest.approx(20.0, rel=0.01)
+
+
+def test_what_does_not_pair_is_refused() -> None:
+    with pytest.raises(DataError, match="do not pair"):
+        fit_temperature([0], [[1.0, 0.0], [0.0, 1.0]])
+    with pytest.raises(DataError, match="do not pair"):
+        per_class([[1, 0]], [[1, 0], [0, 1]], classes=2)
+
+
+def test_reliability_counts_every_text_once() -> None:
+    targets, logits = overconfident()
+    table = reliability(targets, probabilities_of(logits), bins=10)
+    assert sum(count for _, _, count in table) == len(targets)
+    assert table == sorted(table)
+
+
+def test_thresholds_are_those_of_the_best_f1() -> None:
+    random = np.random.default_rng(2)
+    probabilities = random.random((60, 2)).round(1)  # with ties
+    targets = (random.random((60, 2)) < probabilities).astype(np.int64)
+    chosen = best_thresholds(targets, probabilities)
+    for label in range(2):
+        wanted = targets[:, label]
+
+        def f1(threshold: float, label: int = label, wanted: np.ndarray = wanted) -> float:
+            given = (probabilities[:, label] >= threshold).astype(np.int64)
+            return per_class(wanted, given, classes=2)[1].f1
+
+        assert f1(chosen[label]) == max(map(f1, np.linspace(0.0, 1.0, 101)))
+    assert best_thresholds([[0], [0]], [[0.1], [0.9]]).tolist() == [0.5]
+
+
+def test_scores_of_one_label_a_text() -> None:
+    scores = label_scores([0, 1, 1, 2], np.eye(3)[[0, 1, 2, 2]])
+    assert scores["accuracy"] == 0.75
+    assert scores["macro_f1"] == pytest.approx(0.7778, abs=1e-4)
+    assert 0 < scores["ece"] < 1
+
+
+def test_scores_of_several_labels_a_text() -> None:
+    targets = [[1, 1], [0, 1], [0, 0]]
+    scores = label_scores(
+        targets, [[1.0, 1.0], [1.0, 1.0], [-1.0, -1.0]], several=True, thresholds=[0.5, 0.5]
+    )
+    assert scores["exact"] == pytest.approx(2 / 3)
+    assert scores["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
+    assert scores["micro_f1"] == pytest.approx(6 / 7)
+    nothing = label_scores([[0]], [[-9.0]], several=True)
+    assert nothing == {"macro_f1": 0.0, "micro_f1": 0.0, "exact": 1.0}

@@ -1,0 +1,282 @@
+"""Recipes of classifiers: from labelled texts to a folder, and from one model to the next."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from textrnn.config import read_yaml
+from textrnn.errors import DataError, UsageError
+from textrnn.model_folder import open_model_folder
+from textrnn.recipe import compare, dry_run, evaluate, finetune, train
+from textrnn.recipe.assembly import assemble
+from textrnn.recipe.catalogue import load_recipe
+from textrnn.training import Notice
+
+FAST = {"training.steps": 3, "training.evaluate_every": None}
+
+
+def made(folder: Path, cache: Path, **given: Any) -> Any:
+    overrides = {key.replace("__", "."): value for key, value in given.items()}
+    return assemble(load_recipe(folder / "recipe.yaml", overrides), cache)
+
+
+def test_a_folder_has_labels_calibration_card_and_graphs(toy_classifier: Path) -> None:
+    folder = open_model_folder(toy_classifier)
+    assert folder.config["labels"] == ["neg", "pos"]
+    calibration = folder.config["calibration"]
+    assert calibration["temperature"] > 0
+    assert calibration["texts"] == 80
+    assert calibration["ece_after"] <= calibration["ece_before"] + 0.02
+    assert {"onnx/read.onnx", "onnx/classify.onnx", "onnx/weights.data"} <= set(folder.files)
+    card = folder.card()
+    for part in ("labels: neg, pos", "| valid |", "| test |", "train.csv: 400 texts", "accuracy"):
+        assert part in card
+    assert "test: accuracy" in folder.config["reached"]
+    scores = json.loads(folder.file("training/scores.json").read_text())
+    assert scores["test"]["accuracy"] > 0.9
+    assert scores["valid"]["accuracy"] > 0.9
+
+
+def test_scores_of_both_engines_agree(toy_classifier: Path, labelled_folder: Path) -> None:
+    onnx, torch_ = (
+        evaluate(toy_classifier, data=labelled_folder / "test.csv", engine=engine)
+        for engine in ("onnx", "torch")
+    )
+    assert onnx["accuracy"] == torch_["accuracy"]
+    compared = compare(toy_classifier, toy_classifier, data=labelled_folder / "test.csv")
+    assert compared["accuracy"].first == compared["accuracy"].second == onnx["accuracy"]
+
+
+def test_notices_tell_balance_duplicates_and_empty_texts(
+    labelled_folder: Path, tmp_path: Path
+) -> None:
+    rows = list(csv.reader((labelled_folder / "train.csv").open()))[1:]
+    (tmp_path / "train.csv").write_text(
+        "text,label\n" + "".join(f"{text},{label}\n" for text, label in rows) + ",pos\nodd,rare\n"
+    )
+    (tmp_path / "test.csv").write_text(f"text,label\n{rows[0][0]},{rows[0][1]}\nnew one,pos\n")
+    given = {"data__path": str(tmp_path), "data__valid": None}
+    said = made(labelled_folder, tmp_path / "cache", **given).notices()
+    assert any("401 texts (" in line and "rare 1" in line for line in said)
+    assert "train: 1 texts without a word are left out" in said
+    assert "1 of the texts in test stand in train, too" in said
+    assert "fewer than 2 texts to learn from have the label rare" in said
+
+
+def test_without_validation_texts_there_is_no_calibration(
+    labelled_folder: Path, tmp_path: Path
+) -> None:
+    assembly = made(labelled_folder, tmp_path, data__valid=None, data__test=None)
+    assert assembly.config() == {"labels": ["neg", "pos"]}
+    assert assembly.network_scores() == {}
+    assert assembly.folder_scores(tmp_path) == {}
+    assert assembly.scored({}) == "No held-out texts were given."
+
+
+def test_a_share_is_held_out(labelled_folder: Path, tmp_path: Path) -> None:
+    assembly = made(labelled_folder, tmp_path, data__valid=None, data__held_out=0.2)
+    assert len(assembly.corpora["train"]) + len(assembly.corpora["valid"]) == 400
+    assert 70 < len(assembly.corpora["valid"]) < 90
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [({"pos": 2.0}, None), ("balanced", None), ({"pso": 2.0}, "no label 'pso'")],
+)
+def test_class_weights(
+    weights: Any, message: str | None, labelled_folder: Path, tmp_path: Path
+) -> None:
+    given = {"training__class_weights": weights}
+    if message is not None:
+        with pytest.raises(UsageError, match=message):
+            made(labelled_folder, tmp_path, **given)
+        return
+    assembly = made(labelled_folder, tmp_path, **given)
+    found = assembly.task.network.class_weights.tolist()
+    if weights == "balanced":
+        counts = assembly.corpora["train"].counts()
+        assert found == pytest.approx([400 / (2 * count) for count in counts])
+    else:
+        assert found == [1.0, 2.0]
+
+
+def test_several_labels(tmp_path: Path) -> None:
+    texts = [("good film", "0"), ("bad film", "1"), ("good and bad", "0,1"), ("film", "")]
+    lines = "".join(f"{text}\t{label}\n" for text, label in texts * 12)
+    (tmp_path / "train.tsv").write_text(lines)
+    (tmp_path / "labels.txt").write_text("joy\nanger\n")
+    recipe = tmp_path / "several.yaml"
+    recipe.write_text(
+        f"""\
+task: classification
+tokenizer: {{kind: word, vocab_size: 20, min_frequency: 1}}
+data: {{path: {tmp_path}, train: train, valid: train, test: train, text: "1", label: "2",
+  label_names: labels.txt}}
+encoder: {{cell: gru, embedding_size: 8, hidden_size: 12}}
+head: {{multi_label: true, pooling: [attention, max]}}
+training: {{steps: 60, batch_size: 8, class_weights: balanced, optimizer: {{learning_rate: 2e-2}}}}
+"""
+    )
+    model = train(recipe, output=tmp_path / "run")
+    folder = open_model_folder(model)
+    assert len(folder.config["calibration"]["thresholds"]) == 2
+    scores = json.loads(folder.file("training/scores.json").read_text())
+    assert scores["test"]["macro_f1"] == scores["test"]["micro_f1"] == 1.0
+    assert "macro-F1 100.00" in folder.config["reached"]
+    import textrnn
+
+    answers = [result.label for result in textrnn.load(model).classify([t for t, _ in texts])]
+    assert answers[:2] == ["joy", "anger"]
+    assert set(answers[2].split(",")) == {"joy", "anger"}
+    assert answers[3] == ""
+    with pytest.raises(UsageError, match=r"criterion accuracy is for texts with one label"):
+        load_recipe(recipe, {"training.criterion": "accuracy"})
+
+
+def test_a_language_models_encoder_is_taken(
+    toy_model: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "from.yaml"
+    recipe.write_text(
+        f"""\
+task: classification
+init_from: {toy_model}
+data: {{path: {labelled_folder}, train: train.csv, valid: valid.csv}}
+encoder: {{input_dropout: 0.1}}
+training: {{steps: 2, unfreeze: {{every: 1}}, optimizer: {{layer_decay: 0.4}}}}
+"""
+    )
+    assembly = assemble(load_recipe(recipe), tmp_path / "cache")
+    base = open_model_folder(toy_model)
+    own, old = assembly.task.network.state_dict(), base.tensors()
+    for name in old:
+        if name.startswith("encoder."):
+            torch.testing.assert_close(own[name], torch.from_numpy(old[name]))
+    assert assembly.recipe.encoder.hidden_size == 32
+    assert assembly.recipe.encoder.input_dropout == 0.1
+    assert assembly.tokenizer.vocab_size == base.vocab_size
+    with pytest.raises(UsageError, match=r"encoder\.bidirectional is True, but"):
+        assemble(load_recipe(recipe, {"encoder.bidirectional": True}), tmp_path / "cache")
+    other = load_recipe(recipe, {"tokenizer": {"kind": "word", "min_frequency": 1}})
+    remapped = assemble(other, tmp_path / "other").task.network.state_dict()
+    mean = torch.from_numpy(old["encoder.embedding.weight"]).mean(0)
+    rows = remapped["encoder.embedding.weight"]
+    assert bool((rows - mean).abs().sum(1).min() < 1e-4)  # a word that no character is
+
+
+def test_a_classifiers_head_is_taken_where_the_labels_are_the_same(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    start = {"init_from": str(toy_classifier), "tokenizer": None}
+    recipe = read_yaml(labelled_folder / "recipe.yaml") | start
+    import yaml
+
+    file = tmp_path / "again.yaml"
+    file.write_text(yaml.safe_dump(recipe))
+    same = assemble(load_recipe(file), tmp_path / "cache")
+    old = open_model_folder(toy_classifier).tensors()
+    for name, value in same.task.network.state_dict().items():
+        torch.testing.assert_close(value, torch.from_numpy(old[name]))
+    turned = load_recipe(file, {"data.label_names": ["pos", "neg"]})
+    fresh = assemble(turned, tmp_path / "cache").task.network.state_dict()
+    assert not torch.equal(fresh["head.1.weight"], torch.from_numpy(old["head.1.weight"]))
+
+
+def test_a_translator_is_no_start(translator: Path, labelled_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a model for translation: a classifier starts from"):
+        made(labelled_folder, tmp_path, init_from=str(translator))
+
+
+def test_subwords_may_be_sampled(labelled_folder: Path, tmp_path: Path) -> None:
+    sampled = made(
+        labelled_folder,
+        tmp_path,
+        tokenizer={"kind": "sentencepiece", "vocab_size": 24, "byte_fallback": False},
+        training__subword_sampling=0.5,
+    )
+    first, second = (
+        sum(batch.ids.numel() for batch in sampled.task.batches(epoch, 0)) for epoch in (0, 1)
+    )
+    assert first != second
+
+
+def test_finetuning_reports_before_and_after(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "mine.csv"
+    lines = "".join(f"we {word} it,{label}\n" for word, label in (("x", "pos"), ("y", "neg")) * 40)
+    data.write_text("words,kind\n" + lines)
+    said: list[str] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, Notice):
+            said.append(event.text)
+
+    report = finetune(
+        toy_classifier,
+        data=data,
+        column="words",
+        label="kind",
+        output=tmp_path / "run",
+        epochs=1,
+        on_event=listen,
+    )
+    before, after = report.new
+    assert before["texts"] == after["texts"] == 8
+    assert report.old is not None
+    assert report.old[0]["texts"] == 80
+    assert any("mine" in line or "train.jsonl: 72 texts" in line for line in said)
+    assert open_model_folder(report.model).config["labels"] == ["neg", "pos"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a,good\nb,bad\n",
+            r"no label 'good' \(known: neg, pos\); for labels of your own: textrnn",
+        ),
+        ("a,pos\n,neg\n", "has 1 texts: a tenth of each label's is held out"),
+    ],
+)
+def test_what_cannot_be_learnt_from(
+    text: str, message: str, toy_classifier: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.csv").write_text("text,label\n" + text)
+    with pytest.raises(DataError, match=message):
+        finetune(toy_classifier, data=tmp_path / "mine.csv", output=tmp_path / "run")
+
+
+def test_models_with_other_labels_are_not_compared(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    overrides = {**FAST, "data.label_names": ["pos", "neg"], "data.test": None}
+    other = train(labelled_folder / "recipe.yaml", output=tmp_path / "o", overrides=overrides)
+    with pytest.raises(UsageError, match="other labels"):
+        compare(toy_classifier, other, data=labelled_folder / "test.csv")
+    (tmp_path / "empty.csv").write_text("text,label\n,pos\n")
+    with pytest.raises(DataError, match="no labelled text"):
+        evaluate(toy_classifier, data=tmp_path / "empty.csv")
+
+
+def test_a_dry_run(labelled_folder: Path, tmp_path: Path) -> None:
+    estimate = dry_run(labelled_folder / "recipe.yaml", FAST)
+    assert estimate.parameters > 1000
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["trec", "emotions", "sentiment_sst2", "sentiment_imdb", "sentiment_finetune"],
+)
+def test_the_recipes_that_ship_are_valid(name: str) -> None:
+    assert load_recipe(name).task == "classification"
+
+
+def test_the_shipped_ones_recipe() -> None:
+    assert load_recipe("sentiment_shipped", {"storage": "float32"}).init_from == "stories-en"

@@ -1,0 +1,173 @@
+"""``textrnn sentiment``: texts to labels with probabilities."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from textrnn.cli._io import json_line, one_line, open_output, read_texts
+from textrnn.cli._models import SHIPPED_CLASSIFIER, open_classifier
+from textrnn.cli._options import (
+    Device,
+    Engine,
+    Input,
+    Json,
+    Model,
+    Output,
+    Quiet,
+    Threads,
+    Verbose,
+    examples,
+    new_app,
+)
+from textrnn.errors import UsageError
+
+if TYPE_CHECKING:
+    from textrnn.models import Classified, SentimentClassifier
+
+__all__ = ["app", "classify_texts", "explained_line"]
+
+app = new_app()
+
+AT_ONCE = 1024
+"""Texts that are sorted by length together; from a terminal, each is answered at once."""
+
+
+@app.command(
+    epilog=examples(
+        'textrnn sentiment "A joy from start to finish."',
+        "textrnn sentiment --input reviews.csv --column review --json --output labels.jsonl",
+        'textrnn sentiment "Not bad at all." --explain',
+        "textrnn sentiment --input tweets.txt --threshold 0.8",
+    )
+)
+def sentiment(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="The texts; - is stdin.")
+    ] = None,
+    source: Input = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="--input is a csv, tsv, jsonl or parquet file: the text's column."
+        ),
+    ] = None,
+    output: Output = None,
+    model: Model = SHIPPED_CLASSIFIER,
+    threshold: Annotated[
+        float, typer.Option(metavar="P", help="Below this probability the label is unsure.")
+    ] = 0.0,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add the weight of each token for the label.")
+    ] = False,
+    batch_size: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Texts at once; changes the speed.")
+    ] = 32,
+    engine: Engine = "auto",
+    device: Device = "auto",
+    threads: Threads = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Label texts, with probabilities.
+
+    One line in, one line out, in order: the label, its probability and the text, with tabs between;
+    an empty line for an empty line. --explain adds a line for each text: its tokens, each with how
+    much the log-probability of the label falls where it is left out.
+    """
+    if not 0.0 <= threshold <= 1.0:
+        raise UsageError(f"--threshold is {threshold:g}: give a probability from 0 to 1")
+    lines = read_texts(texts or (), source) if column is None else _column(texts, source, column)
+    classifier = open_classifier(model, engine=engine, device=device, threads=threads)
+    options = {"threshold": threshold, "explain": explain, "batch_size": batch_size}
+    typed = list(texts or ()) == ["-"] or str(source) == "-"
+    at_once = 1 if typed and sys.stdin is not None and sys.stdin.isatty() else AT_ONCE
+    with open_output(output) as out:
+        classify_texts(classifier, lines, options, out, as_json=json, at_once=at_once)
+
+
+def _column(texts: Sequence[str] | None, source: Path | None, column: str) -> Iterator[str]:
+    """The texts in a table's column.
+
+    Raises:
+        UsageError: there is no table.
+        DataError: it cannot be read, or has no such column.
+    """
+    if texts or source is None or str(source) == "-":
+        raise UsageError("--column names the text's column of a table: give it with --input FILE")
+    from textrnn.data.labelled import LabelledTable
+    from textrnn.data.sources import is_table
+
+    if not is_table(source):
+        raise UsageError(f"--column {column}: {source} is no csv, tsv, jsonl or parquet file")
+    return (row.text for row in LabelledTable(source, (column,), column).rows())
+
+
+def classify_texts(
+    classifier: SentimentClassifier,
+    texts: Iterator[str],
+    options: dict[str, Any],
+    out: TextIO,
+    *,
+    as_json: bool,
+    at_once: int = AT_ONCE,
+) -> None:
+    """Write a line for each text, in order; an empty text's is empty, and in JSON its label null.
+
+    Args:
+        classifier: the model.
+        texts: what to label.
+        options: of :meth:`~textrnn.models.SentimentClassifier.classify`.
+        out: where to.
+        as_json: whether each line is a record.
+        at_once: how many are read before the first is answered.
+    """
+    while some := list(islice(texts, at_once)):
+        real = [text for text in some if text.strip()]
+        answers = iter(classifier.classify(real, **options))
+        for text in some:
+            result = next(answers) if text.strip() else None
+            if as_json:
+                out.write(json_line(_record(text, result, options["explain"])) + "\n")
+            elif result is None:
+                out.write("\n")
+            else:
+                out.write(f"{result.label}\t{result.score:.4f}\t{one_line(text)}\n")
+                if options["explain"]:
+                    out.write(explained_line(result, out.isatty()) + "\n")
+        out.flush()
+
+
+def _record(text: str, result: Classified | None, explain: bool) -> dict[str, Any]:
+    if result is None:
+        return {"text": text, "label": None, "score": None, "scores": {}}
+    scores = {label: round(value, 6) for label, value in result.scores.items()}
+    score = round(result.score, 6)
+    record: dict[str, Any] = {"text": text, "label": result.label, "score": score}
+    record["scores"] = scores
+    if explain:
+        record["tokens"] = [[piece, round(weight, 4)] for piece, weight in result.tokens]
+    return record
+
+
+def explained_line(result: Classified, coloured: bool) -> str:
+    """The tokens with their weights; on a terminal green speaks for the label, red against it.
+
+    >>> from textrnn.models import Classified
+    >>> explained_line(Classified("Fine.", "good", 0.9, {}, (("Fine", 0.5), (".", -0.1))), False)
+    '  Fine +0.50  . -0.10'
+    """
+    most = max((abs(weight) for _, weight in result.tokens), default=0.0) or 1.0
+    parts = []
+    for piece, weight in result.tokens:
+        part = f"{one_line(piece)} {weight:+.2f}"
+        if coloured and abs(weight) >= 0.2 * most:
+            part = f"\033[{32 if weight > 0 else 31}m{part}\033[0m"
+        parts.append(part)
+    return "  " + "  ".join(parts)

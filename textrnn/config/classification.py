@@ -1,0 +1,105 @@
+"""A classifier: where its labelled texts are, how it pools, and its recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from textrnn.config._base import Probability, Settings, Size
+from textrnn.config.settings import Recipe, SetSettings
+from textrnn.config.training import ClassificationTrainingSettings
+
+__all__ = ["ClassificationHeadSettings", "ClassificationRecipe", "LabelledDataSettings"]
+
+Pool = Literal["last", "max", "mean", "attention"]
+
+
+class LabelledDataSettings(SetSettings):
+    """A set of labelled texts: tables, lines of a label and a text, or a folder a class.
+
+    ``text`` and ``label`` are the names of the columns, or in a table without a header their
+    numbers, counted from 1; where the files of a set call the text differently, ``text`` lists the
+    names. ``label_names`` are the names of labels that are numbers, from 0 on: a list, or a file in
+    ``path`` with a name a line; of a folder a class, only the folders of these names are read.
+    Several labels of a text stand in one cell, with ``separator`` between them. Training cuts texts
+    after ``max_length`` tokens. ``held_out`` is the share of the training texts that is the
+    validation set, where there is none of its own.
+    """
+
+    text: str | tuple[str, ...] = "text"
+    label: str = "label"
+    label_names: str | tuple[str, ...] | None = None
+    separator: str = ","
+    max_length: Annotated[int, Field(ge=2)] | None = None
+    held_out: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+
+    @model_validator(mode="after")
+    def _text_and_label(self) -> Self:
+        if not self.text:
+            raise ValueError("text names no column")
+        if self.label in self.texts():
+            raise ValueError(f"text and label are both {self.label!r}: name two columns")
+        if not self.separator:
+            raise ValueError("separator is empty: give what stands between two labels")
+        if self.held_out is not None and self.valid is not None:
+            raise ValueError("held_out applies where there is no valid: leave one of them out")
+        return self
+
+    def texts(self) -> tuple[str, ...]:
+        """The names that the text's column may have."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
+
+class ClassificationHeadSettings(Settings):
+    """From the encoder's outputs to labels.
+
+    ``pooling``: the last output, the greatest and the mean of each unit over the real tokens, side
+    by side (Howard and Ruder 2018, arXiv:1801.06146, section 3.3), or a mean by learnt weights
+    (``attention``; Yang et al. 2016, "Hierarchical Attention Networks", section 2.2).
+    ``hidden_size``: of a layer between; None: no such layer. ``multi_label``: a text may have
+    several labels, or none. Texts are read ``window`` tokens at a time, so that memory does not
+    grow with their length.
+    """
+
+    pooling: Annotated[tuple[Pool, ...], Field(min_length=1)] = ("last", "max", "mean")
+    attention_size: Size | None = None
+    hidden_size: Size | None = None
+    dropout: Probability = 0.0
+    multi_label: bool = False
+    window: Annotated[int, Field(ge=2, le=1 << 20)] = 512
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.pooling)) != len(self.pooling):
+            raise ValueError(f"pooling names one kind twice: {', '.join(self.pooling)}")
+        if self.attention_size is not None and "attention" not in self.pooling:
+            raise ValueError("attention_size applies to the pooling attention only")
+        return self
+
+
+class ClassificationRecipe(Recipe):
+    """A recipe for a classifier, whole."""
+
+    task: Literal["classification"]
+    data: LabelledDataSettings
+    head: ClassificationHeadSettings = ClassificationHeadSettings()
+    training: ClassificationTrainingSettings
+
+    @model_validator(mode="after")
+    def _weights_fit_labels(self) -> Self:
+        if self.head.multi_label and self.training.criterion == "accuracy":
+            given = "criterion" in self.training.model_fields_set
+            if given:
+                raise ValueError(
+                    "training.criterion accuracy is for texts with one label each: with "
+                    "head.multi_label, choose macro_f1 or loss"
+                )
+        return self
+
+    @property
+    def criterion(self) -> str:
+        """What the best weights are chosen by; with several labels a text, macro-F1 unless said."""
+        if self.head.multi_label and "criterion" not in self.training.model_fields_set:
+            return "macro_f1"
+        return self.training.criterion

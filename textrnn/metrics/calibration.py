@@ -1,0 +1,122 @@
+"""From logits to probabilities that mean what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from textrnn.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["best_thresholds", "fit_temperature", "probabilities_of", "reliability"]
+
+_COLDEST, _HOTTEST = 0.05, 20.0
+_NARROW = 1e-5  # of the logarithm of a temperature
+_GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
+
+
+def probabilities_of(
+    logits: ArrayLike, temperature: float = 1.0, *, several: bool = False
+) -> NDArray[np.float64]:
+    """The softmax of logits (N, C) over a temperature; their sigmoids where labels do not exclude.
+
+    >>> probabilities_of([[0.0, 0.0]]).tolist(), probabilities_of([[0.0]], several=True).tolist()
+    ([[0.5, 0.5]], [[0.5]])
+    """
+    scaled = np.asarray(logits, np.float64) / temperature
+    if several:
+        return np.asarray(np.exp(-np.logaddexp(0.0, -scaled)))
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def fit_temperature(targets: ArrayLike, logits: ArrayLike, *, several: bool = False) -> float:
+    """The temperature that makes the targets likeliest (Guo et al. 2017, section 4.2).
+
+    It lies between 0.05 and 20, and leaves every decision as it was: only how sure it is changes.
+
+    Args:
+        targets: labels (N,), or (N, C) of 0 and 1 where a text may have several.
+        logits: (N, C).
+        several: which of the two.
+
+    Raises:
+        DataError: there are none, or they do not pair.
+
+    >>> round(fit_temperature([0, 0, 0, 1], [[9.0, 0.0]] * 4), 2)  # 3 in 4 is a logit of log 3
+    8.19
+    """
+    wanted, values = np.asarray(targets), np.asarray(logits, np.float64)
+    if values.ndim != 2 or not values.size or len(wanted) != len(values):
+        raise DataError(f"targets {wanted.shape} and logits {values.shape} do not pair")
+
+    def loss(log_temperature: float) -> float:
+        scaled = values / np.exp(log_temperature)
+        if several:
+            return float(np.mean(np.logaddexp(0.0, scaled) - wanted * scaled))
+        shifted = scaled - scaled.max(axis=1, keepdims=True)
+        totals = np.log(np.exp(shifted).sum(axis=1))
+        return float(np.mean(totals - shifted[np.arange(len(wanted)), wanted]))
+
+    low, high = float(np.log(_COLDEST)), float(np.log(_HOTTEST))
+    while high - low > _NARROW:  # in 1 / T the loss is convex, so in log T it has one valley
+        first, second = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        if loss(first) < loss(second):
+            high = second
+        else:
+            low = first
+    return float(np.exp((low + high) / 2.0))
+
+
+def reliability(
+    targets: ArrayLike, probabilities: ArrayLike, *, bins: int = 15
+) -> list[tuple[float, float, int]]:
+    """The reliability diagram: of each bin of confidence that is not empty, three numbers.
+
+    Returns:
+        Mean confidence, accuracy, and how many texts, from the least confident bin to the most.
+
+    >>> reliability([0, 1], [[0.75, 0.25], [0.75, 0.25]])
+    [(0.75, 0.5, 2)]
+    """
+    table = np.asarray(probabilities, np.float64)
+    confidence = table.max(axis=1)
+    right = table.argmax(axis=1) == np.asarray(targets)
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return [
+        (float(confidence[place == one].mean()), float(right[place == one].mean()), int(count))
+        for one, count in enumerate(np.bincount(place, minlength=bins))
+        if count
+    ]
+
+
+def best_thresholds(targets: ArrayLike, probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Of each label (C,), the probability from which on it is best given: that of the highest F1.
+
+    A label that no text has keeps 0.5.
+
+    Args:
+        targets: (N, C) of 0 and 1.
+        probabilities: (N, C).
+
+    >>> best_thresholds([[1], [1], [0]], [[0.4], [0.3], [0.1]]).round(2).tolist()
+    [0.2]
+    """
+    wanted, table = np.asarray(targets), np.asarray(probabilities, np.float64)
+    chosen = np.full(table.shape[1], 0.5)
+    for label in range(table.shape[1]):
+        total = int(wanted[:, label].sum())
+        if not total:
+            continue
+        order = np.argsort(-table[:, label], kind="stable")
+        values = table[order, label]
+        hits = np.cumsum(wanted[order, label])
+        scores = 2.0 * hits / (np.arange(1, len(values) + 1) + total)
+        ends = np.append(values[1:] < values[:-1], True)  # equal ones stand together
+        best = int(np.argmax(np.where(ends, scores, -1.0)))
+        below = values[best + 1] if best + 1 < len(values) else 0.0
+        chosen[label] = (values[best] + below) / 2.0
+    return chosen

@@ -1,0 +1,86 @@
+"""A user's labelled texts to fine-tune a classifier on, and those that it was validated on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from textrnn.config import LabelledDataSettings, read_yaml, validate
+from textrnn.data import Labels, open_labelled
+from textrnn.data.labels import named_labels
+from textrnn.errors import DataError, TextRNNError
+from textrnn.model_folder import ModelFolder
+from textrnn.recipe.label_scores import find_labelled
+from textrnn.recipe.tasks._base import Asked, HeldOut
+from textrnn.tokenizers import fold_markup
+
+__all__ = ["hold_out_labelled", "old_labelled"]
+
+HELD_OUT = 10
+
+
+def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
+    """A user's texts in two files, a tenth of each label's held out.
+
+    Raises:
+        DataError: they cannot be read, are too few, or have labels that the model has not.
+    """
+    several = folder.network["head"]["multi_label"] is True
+    labels = Labels(tuple(folder.config.get("labels", ())), several)
+    source = find_labelled(folder, asked)
+    kept: list[dict[str, Any]] = []
+    held: list[dict[str, Any]] = []
+    seen: dict[tuple[int, ...], int] = {}
+    for row in source.rows():
+        text = fold_markup(row.text)
+        if not text:
+            continue
+        try:
+            found = tuple(labels.of(row))
+        except DataError as error:
+            raise DataError(
+                f"{error}; for labels of your own: textrnn train sentiment_finetune "
+                f"init_from={folder.path} data.train=FILE --output DIR"
+            ) from error
+        seen[found] = seen.get(found, 0) + 1
+        names = [labels.names[number] for number in found]
+        record = {"text": text, "label": names if several else names[0]}
+        (held if seen[found] % HELD_OUT == HELD_OUT // 2 else kept).append(record)
+    if not held or not kept:
+        raise DataError(
+            f"{source.name} has {len(kept)} texts: a tenth of each label's is held out, so "
+            f"give at least {HELD_OUT // 2} of one label"
+        )
+    _write(place / "train.jsonl", kept)
+    _write(place / "valid.jsonl", held)
+    settings = {
+        "data.path": str(place),
+        "data.train": "train.jsonl",
+        "data.valid": "valid.jsonl",
+        "data.label_names": list(labels.names),
+        "head.multi_label": several,
+    }
+    return HeldOut(settings, Asked(place / "valid.jsonl"))
+
+
+def old_labelled(folder: ModelFolder) -> Asked | None:
+    """The validation texts of the model's own recipe, where they are one file here."""
+    recipe = folder.path / "training" / "recipe.yaml"
+    try:
+        data = validate(LabelledDataSettings, read_yaml(recipe)["data"], str(recipe))
+        found = open_labelled(data, "valid", named_labels(data))
+    except (TextRNNError, KeyError):
+        return None
+    path = getattr(found.parts[0], "path", None) if found and len(found.parts) == 1 else None
+    if not isinstance(path, Path) or len(data.texts()) > 1:
+        return None
+    return Asked(path, column=data.texts()[0], label=data.label)
+
+
+def _write(path: Path, records: list[dict[str, Any]]) -> None:
+    """Lines of JSON; a file that is there already and the same is left as it is."""
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8", newline="")

@@ -1,0 +1,98 @@
+"""What a classifier's run begins with: tokenizer, sizes, network, weights of classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from textrnn.config import ClassificationRecipe
+from textrnn.data import LabelledCorpus, LabelledSource, Labels
+from textrnn.errors import ModelFolderError, UsageError
+from textrnn.model_folder import ModelFolder
+from textrnn.recipe.tasks._base import with_sizes_of
+from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
+from textrnn.tasks import network_from_folder
+from textrnn.tasks.classification import ClassificationNetwork
+from textrnn.tokenizers import Tokenizer, fold_markup
+
+__all__ = ["begin_network", "begin_sizes", "begin_tokenizer", "weights_of_classes"]
+
+EMBEDDING = ("encoder.embedding.weight",)
+LIGHTEST, HEAVIEST = 0.1, 20.0
+"""Balanced weights of classes are kept between: one rare text shall not drown the others."""
+
+
+def begin_tokenizer(
+    recipe: ClassificationRecipe, base: ModelFolder | None, train: LabelledSource, cache: Path
+) -> Tokenizer:
+    """The one that is named, the starting model's, or one trained on the training texts."""
+    if recipe.tokenizer is None:
+        assert base is not None  # the recipe's check
+        return base.tokenizer()
+    texts = (fold_markup(row.text) for row in train.rows())
+    return make_tokenizer(recipe.tokenizer, texts, cache / "tokenizer")
+
+
+def _same_head(base: ModelFolder, recipe: ClassificationRecipe, labels: Labels) -> bool:
+    """Whether the base's head has learnt these very labels."""
+    if base.task != "classification" or tuple(base.config.get("labels", ())) != labels.names:
+        return False
+    several: bool = base.network["head"]["multi_label"] == recipe.head.multi_label
+    return several
+
+
+def begin_sizes(
+    recipe: ClassificationRecipe, base: ModelFolder | None, labels: Labels
+) -> ClassificationRecipe:
+    """The recipe with the sizes of the model that it starts from, if it does.
+
+    Raises:
+        UsageError: it gives another size than that model has.
+    """
+    if base is None:
+        return recipe
+    parts = ("encoder", "head") if _same_head(base, recipe, labels) else ("encoder",)
+    try:
+        return with_sizes_of(recipe, base, parts)
+    except KeyError as error:
+        raise ModelFolderError(f"{base.path}: config.json: the network has no {error}") from error
+
+
+def begin_network(
+    recipe: ClassificationRecipe, base: ModelFolder | None, tokenizer: Tokenizer, labels: Labels
+) -> nn.Module:
+    """The network, with the parameters of the model that it starts from as far as they fit."""
+    network = ClassificationNetwork(
+        recipe.encoder, recipe.head, len(labels.names), tokenizer.vocab_size
+    )
+    if base is None:
+        return network
+    tensors = dict(network_from_folder(base).state_dict())
+    if recipe.tokenizer is not None:
+        tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer, EMBEDDING)
+    whole = _same_head(base, recipe, labels)
+    kept = {name: value for name, value in tensors.items() if whole or name.startswith("encoder.")}
+    network.load_state_dict(kept, strict=whole)
+    return network
+
+
+def weights_of_classes(
+    recipe: ClassificationRecipe, train: LabelledCorpus, labels: Labels
+) -> list[float] | None:
+    """Of each label's texts in the loss."""
+    given = recipe.training.class_weights
+    if given is None:
+        return None
+    if isinstance(given, dict):
+        for name in given:
+            if name not in labels.names:
+                listed = ", ".join(labels.names)
+                raise UsageError(f"training.class_weights: no label {name!r} (known: {listed})")
+        return [given.get(name, 1.0) for name in labels.names]
+    counts = np.maximum(train.counts(), 1)
+    weights = len(train) / counts
+    # With several labels a text, the weight is that of having a label against not having it.
+    balanced = weights - 1.0 if labels.several else weights / len(counts)
+    return [float(weight) for weight in balanced.clip(LIGHTEST, HEAVIEST)]

@@ -1,0 +1,275 @@
+"""A classifier's run: labelled texts, and what a network makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+
+from textrnn.config import ClassificationRecipe, LabelledDataSettings, Recipe
+from textrnn.data import (
+    LabelledBatches,
+    LabelledCorpus,
+    LabelledSource,
+    Labels,
+    find_labels,
+    open_labelled,
+    prepare_labelled,
+)
+from textrnn.data.labels import named_labels
+from textrnn.errors import UsageError
+from textrnn.metrics import (
+    Comparison,
+    best_thresholds,
+    expected_calibration_error,
+    fit_temperature,
+    label_scores,
+    probabilities_of,
+)
+from textrnn.model_folder import ModelFolder, find_model, open_model_folder
+from textrnn.recipe.label_data import hold_out_labelled, old_labelled
+from textrnn.recipe.label_scores import compare_on_labels, score_labels
+from textrnn.recipe.label_start import (
+    begin_network,
+    begin_sizes,
+    begin_tokenizer,
+    weights_of_classes,
+)
+from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table
+from textrnn.tasks.classification import Classification, predict
+from textrnn.tokenizers import Tokenizer
+
+__all__ = ["ClassificationAssembly"]  # the family's entry
+
+
+@dataclass(frozen=True)
+class ClassificationAssembly(Assembly):
+    """A classifier's recipe, built.
+
+    Args:
+        recipe: the recipe, sizes filled in from the model it starts from.
+        task: with the network.
+        tokenizer: what encodes the texts.
+        corpora: the texts of each split.
+        labels: their names.
+        source_tokenizer: there is only one text.
+    """
+
+    settings: ClassVar[type[Recipe]] = ClassificationRecipe
+    finetuning: ClassVar[str] = "sentiment_finetune"
+    limits: ClassVar[str] = (
+        "It knows the labels it has learnt, and gives one of them to any text, in other languages "
+        "and on other matters, too. Its probabilities are right on texts such as those it was "
+        "calibrated on."
+    )
+
+    recipe: ClassificationRecipe
+    task: Classification
+    tokenizer: Tokenizer
+    corpora: Mapping[str, LabelledCorpus]
+    labels: Labels
+    source_tokenizer: None = None
+
+    @classmethod
+    def make(cls, recipe: ClassificationRecipe, cache: Path, place: tuple[int, int]) -> Self:
+        """Read, encode and build; see :meth:`Assembly.make`."""
+        data, several = recipe.data, recipe.head.multi_label
+        base = open_model_folder(find_model(recipe.init_from)) if recipe.init_from else None
+        if base is not None and base.task not in ("language_modeling", "classification"):
+            raise UsageError(
+                f"init_from {recipe.init_from} is a model for {base.task}: a classifier starts "
+                "from a language model or a classifier"
+            )
+        classes = named_labels(data)
+        train = _open(data, "train", classes)
+        assert train is not None  # the recipe's check
+        labels = find_labels(train, data, several)
+        tokenizer = begin_tokenizer(recipe, base, train, cache)
+
+        def encode(epoch: int) -> LabelledCorpus:
+            alpha, seed = recipe.training.subword_sampling, recipe.training.seed
+            sampling = None if alpha is None else (alpha, seed * 100_003 + epoch)
+            whole = prepare_labelled(
+                train, labels, tokenizer, max_length=data.max_length, sampling=sampling
+            )
+            return whole if data.held_out is None else whole.split(data.held_out)[0]
+
+        corpora = {"train": encode(0)}
+        for split in ("valid", "test"):
+            if (source := _open(data, split, classes)) is not None:
+                corpora[split] = prepare_labelled(source, labels, tokenizer)
+        if data.held_out is not None:
+            whole = prepare_labelled(train, labels, tokenizer)
+            corpora["valid"] = whole.split(data.held_out)[1]
+        recipe = begin_sizes(recipe, base, labels)
+        torch.manual_seed(recipe.training.seed)
+        network: Any = begin_network(recipe, base, tokenizer, labels)
+        training = recipe.training.model_copy(update={"criterion": recipe.criterion})
+
+        def batches(epoch: int) -> LabelledBatches:
+            again = epoch and training.subword_sampling is not None
+            corpus = encode(epoch) if again else corpora["train"]
+            seed = (training.seed, epoch)
+            return LabelledBatches(corpus, training.batch_size, training.batch_tokens, seed, *place)
+
+        valid = None
+        if "valid" in corpora:
+            valid = LabelledBatches(
+                corpora["valid"], 2 * training.batch_size, training.batch_tokens
+            )
+        weights = weights_of_classes(recipe, corpora["train"], labels)
+        return cls(
+            recipe=recipe,
+            task=Classification(network, training, batches, valid, weights),
+            tokenizer=tokenizer,
+            corpora=corpora,
+            labels=labels,
+        )
+
+    @property
+    def train_tokens(self) -> int:
+        """In the training texts."""
+        return int(self.corpora["train"].lengths().sum())
+
+    def notices(self) -> list[str]:
+        """How many texts each label has, which are empty, and which stand in two splits."""
+        train = self.corpora["train"]
+        said = [corpus.balance() for corpus in self.corpora.values()]
+        for split, corpus in self.corpora.items():
+            if corpus.empty:
+                said.append(f"{split}: {corpus.empty:,} texts without a word are left out")
+            if split != "train" and (shared := corpus.shared_with(train)):
+                said.append(f"{shared:,} of the texts in {split} stand in train, too")
+        few = [self.labels.names[place] for place in np.flatnonzero(train.counts() < 2)]
+        if few:
+            said.append(f"fewer than 2 texts to learn from have the label {', '.join(few)}")
+        return said
+
+    def config(self) -> dict[str, Any]:
+        """The labels, and how the probabilities are calibrated."""
+        found: dict[str, Any] = {"labels": list(self.labels.names)}
+        if self.task.valid is None:
+            return found
+        logits, targets, _ = predict(self.task.network, self.task.valid)
+        several = self.labels.several
+        temperature = fit_temperature(targets, logits, several=several)
+        calibration: dict[str, Any] = {"temperature": temperature, "texts": len(targets)}
+        after = probabilities_of(logits, temperature, several=several)
+        if several:
+            calibration["thresholds"] = best_thresholds(targets, after).tolist()
+        else:
+            before = expected_calibration_error(targets, probabilities_of(logits))
+            calibration["ece_before"] = before
+            calibration["ece_after"] = expected_calibration_error(targets, after)
+        return found | {"calibration": calibration}
+
+    def network_scores(self) -> dict[str, Figures]:
+        """Of the validation texts."""
+        if self.task.valid is None:
+            return {}
+        logits, targets, loss = predict(self.task.network, self.task.valid)
+        scores = label_scores(targets, logits, several=self.labels.several)
+        return {"valid": {"loss": loss, **scores}}
+
+    def folder_scores(self, folder: Path) -> dict[str, Figures]:
+        """Of the test texts, by the folder's own calibrated answers."""
+        if "test" not in self.corpora:
+            return {}
+        data = self.recipe.data
+        source = _open(data, "test", named_labels(data))
+        assert source is not None  # its texts were read
+        opened = open_model_folder(folder)
+        return {"test": score_labels(opened, Asked(""), source)}
+
+    def reached(self, scores: Mapping[str, Figures]) -> str:
+        """Accuracy and calibration error, or macro-F1 where texts have several labels."""
+        parts = []
+        for split, figures in scores.items():
+            line = f"macro-F1 {100 * float(figures['macro_f1']):.2f}"
+            if "accuracy" in figures:
+                line = f"accuracy {100 * float(figures['accuracy']):.2f}, {line}"
+            parts.append(f"{split}: {line}")
+        return "; ".join(parts)
+
+    def described(self) -> str:
+        """Layers, widths, pooling, labels."""
+        encoder, head = self.recipe.encoder, self.recipe.head
+        both = "bidirectional " if encoder.bidirectional else ""
+        return (
+            f"{encoder.layers} x {both}{encoder.cell} of {encoder.hidden_size}, embedding "
+            f"{encoder.embedding_size}, pooling {' + '.join(head.pooling)}, "
+            f"{self.tokenizer.kind} tokenizer with {self.tokenizer.vocab_size:,} ids; labels: "
+            f"{', '.join(self.labels.names)}"
+        )
+
+    def data_table(self) -> str:
+        """A row a split."""
+        rows = [
+            (
+                split,
+                corpus.name,
+                *(f"{n:,}" for n in (len(corpus), len(corpus.ids), corpus.unknown)),
+            )
+            for split, corpus in self.corpora.items()
+        ]
+        return table(("split", "files", "texts", "tokens", "unknown"), rows)
+
+    def scored(self, scores: Mapping[str, Figures]) -> str:
+        """How the scores were made, and a row a split."""
+        if not scores:
+            return "No held-out texts were given."
+        names = [
+            name
+            for name in dict.fromkeys(name for figures in scores.values() for name in figures)
+            if " " not in name and name != "confusion"
+        ]
+        rows = [
+            (split, *(_shown(figures.get(name)) for name in names))
+            for split, figures in scores.items()
+        ]
+        return (
+            "valid is the network's in float32, before calibration; test is the folder's own "
+            f"answers, calibrated on valid.\n\n{table(('texts of', *names), rows)}"
+        )
+
+    @classmethod
+    def evaluate(cls, folder: ModelFolder, asked: Asked) -> Figures:
+        """See :func:`~textrnn.recipe.label_scores.score_labels`."""
+        return score_labels(folder, asked)
+
+    @classmethod
+    def compare(
+        cls, first: ModelFolder, second: ModelFolder, asked: Asked
+    ) -> dict[str, Comparison]:
+        """The share of right answers, by paired bootstrap."""
+        return compare_on_labels(first, second, asked)
+
+    @classmethod
+    def hold_out(cls, folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
+        """A user's texts in two files, a tenth of each label's held out.
+
+        Raises:
+            DataError: they cannot be read, are too few, or have labels that the model has not.
+        """
+        return hold_out_labelled(folder, asked, place)
+
+    @classmethod
+    def old_validation(cls, folder: ModelFolder) -> Asked | None:
+        """The validation texts of the model's own recipe, where they are one file here."""
+        return old_labelled(folder)
+
+
+def _open(
+    data: LabelledDataSettings, split: Any, classes: tuple[str, ...]
+) -> LabelledSource | None:
+    return open_labelled(data, split, classes)
+
+
+def _shown(value: float | str | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else str(value)
