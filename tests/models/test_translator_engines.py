@@ -44,8 +44,8 @@ def test_alone_is_as_in_a_batch(model: Translator, options: dict[str, Any]) -> N
     for text, one in zip(texts, together, strict=True):
         alone = model.translate(text, **options)
         assert [best.text for best in alone.n_best] == [best.text for best in one.n_best]
-        np.testing.assert_allclose(
-            [best.score for best in alone.n_best], [best.score for best in one.n_best], atol=1e-4
+        np.testing.assert_allclose(  # 8-bit products of many rows round in another order
+            [best.score for best in alone.n_best], [best.score for best in one.n_best], atol=2e-3
         )
         assert alone.alignment == one.alignment
 
