@@ -1,4 +1,4 @@
-# make demo    install what a user needs, and read a text by the shipped model
+# make demo    install what a user needs; write, translate and score by the shipped models
 # make test    install what a developer needs; lint, types, tests
 # make bench   print the figures of tests/benchmarks/, each with how it was made
 # make docs    build docs/_build/html
@@ -17,6 +17,7 @@ BENCHES := training generation pool forever scoring cells translation_training
 demo: .make/user
 	$(BIN)/textrnn doctor
 	$(BIN)/textrnn generate --prompt "Once upon a time" --max-new-tokens 120 --seed 1
+	$(BIN)/textrnn translate "Where is the station?"
 	$(BIN)/textrnn score "The king rode out of the castle with his three sons."
 
 test: .make/dev
