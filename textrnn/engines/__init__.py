@@ -28,6 +28,10 @@ from textrnn.engines._base import (
     check_device,
     check_threads,
 )
+from textrnn.engines._cached import Cache, CachedEngine
+from textrnn.engines._ensemble import EnsembleEngine, StepEnsemble
+from textrnn.engines._learning import Learner, Learning, LearningEngine, Reading, as_learning
+from textrnn.engines._mixing import log_mean
 from textrnn.errors import EngineError, UnknownNameError
 from textrnn.registry import Family
 
@@ -38,18 +42,28 @@ __all__ = [
     "AUTO",
     "FAMILY",
     "AnyEngine",
+    "Cache",
+    "CachedEngine",
     "ClassificationEngine",
     "DeviceEngine",
     "Engine",
     "EngineEntry",
+    "EnsembleEngine",
     "Floats",
     "HeldLogits",
     "Ids",
+    "Learner",
+    "Learning",
+    "LearningEngine",
+    "Reading",
     "State",
     "StepEngine",
+    "StepEnsemble",
     "TranslationEngine",
+    "as_learning",
     "check_device",
     "check_threads",
+    "log_mean",
     "open_engine",
 ]
 

@@ -107,6 +107,11 @@ class DeviceEngine(StepEngine, Protocol):
 class Engine(StepEngine, Protocol):
     """Runs a language model."""
 
+    @property
+    def hidden_size(self) -> int:
+        """H, the width of the hidden states that the output layer sees."""
+        ...
+
     def start(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
         """Read ``ids`` (B, T), right-padded with PAD, of which ``lengths`` (B,) >= 1 are real.
 
@@ -124,6 +129,19 @@ class Engine(StepEngine, Protocol):
         a row but the last, so a text is scored in parts by beginning each part with the last token
         of the one before. Never holds (B, T, V).
         """
+        ...
+
+    def read(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """Read ``ids`` (B, T), right-padded, of which ``lengths`` (B,) >= 0 are real.
+
+        Returns:
+            The hidden states (B, T, H) that the output layer sees, 0 beyond the lengths, and the
+            state after each row's last real token.
+        """
+        ...
+
+    def log_probs(self, hidden: Floats, targets: Ids) -> Floats:
+        """The log-probability of each target (N,) from its hidden state (N, H)."""
         ...
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:

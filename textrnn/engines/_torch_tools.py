@@ -13,7 +13,7 @@ from torch import Tensor
 
 from textrnn.engines._base import Floats
 
-__all__ = ["inference", "to_floats", "to_tensor"]
+__all__ = ["inference", "threads_set", "to_floats", "to_tensor"]
 
 _FEW_ROWS = 16  # with fewer, a step is too small to be shared between threads
 
@@ -26,12 +26,18 @@ def inference(threads: int | None, rows: int | None = None) -> Iterator[None]:
         threads: None chooses.
         rows: of the step that is taken, where it is one.
     """
-    before = torch.get_num_threads()
     few = rows is not None and rows < _FEW_ROWS
-    torch.set_num_threads(threads or (1 if few else before))
+    with threads_set(threads or (1 if few else None)), torch.inference_mode():
+        yield
+
+
+@contextmanager
+def threads_set(threads: int | None) -> Iterator[None]:
+    """So many processor threads; None: as many as there are. The number is put back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
     try:
-        with torch.inference_mode():
-            yield
+        yield
     finally:
         torch.set_num_threads(before)
 

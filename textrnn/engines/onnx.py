@@ -120,16 +120,38 @@ class OnnxEngine:
         """See :meth:`textrnn.engines.Engine.score`."""
         log_probs = np.zeros(ids.shape, np.float32)
         state = self._begin(len(ids)) if state is None else state
-        at_once = max(1, _SCORED_AT_ONCE // self.vocab_size)
         for window in windows(ids, lengths - 1, _READ_AT_ONCE):
             hidden, state = self._read(window, state)
             rows, times = window.places()
-            for first in range(0, len(rows), at_once):
-                row, time = rows[first : first + at_once], times[first : first + at_once]
-                places = window.rows[row], window.begin + time + 1
-                inputs = {"hidden": hidden[time, row], "targets": ids[places]}
-                (log_probs[places],) = self._head.run(["log_probs"], inputs)
+            places = window.rows[rows], window.begin + times + 1
+            log_probs[places] = self.log_probs(hidden[times, rows], ids[places])
         return log_probs, state
+
+    def read(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.read`."""
+        hidden = np.zeros((*ids.shape, self.hidden_size), np.float32)
+        state = self._begin(len(ids)) if state is None else state
+        for window in windows(ids, lengths, _READ_AT_ONCE):
+            found, state = self._read(window, state)
+            end = window.begin + window.ids.shape[1]
+            hidden[window.rows, window.begin : end] = found.swapaxes(0, 1)
+        return hidden, state
+
+    def log_probs(self, hidden: Floats, targets: Ids) -> Floats:
+        """See :meth:`textrnn.engines.Engine.log_probs`."""
+        at_once = max(1, _SCORED_AT_ONCE // self.vocab_size)
+        log_probs = np.empty(len(targets), np.float32)
+        for first in range(0, len(targets), at_once):
+            places = slice(first, first + at_once)
+            inputs = {"hidden": hidden[places], "targets": targets[places]}
+            (log_probs[places],) = self._head.run(["log_probs"], inputs)
+        return log_probs
+
+    @property
+    def hidden_size(self) -> int:
+        """See :attr:`textrnn.engines.Engine.hidden_size`."""
+        width: int = self._head.get_inputs()[0].shape[1]
+        return width
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
         """See :meth:`textrnn.engines.Engine.state_arrays`: ``LAYER.PART`` (B, H)."""

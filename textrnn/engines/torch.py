@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textrnn.engines._base import AnyEngine, Floats, Ids, State
+from textrnn.engines._learning import Learning
 from textrnn.engines._torch_classification import TorchClassificationEngine
 from textrnn.engines._torch_device import DeviceLogits, RecordedSteps, Step, record_on_cuda
+from textrnn.engines._torch_learning import TorchLearner
 from textrnn.engines._torch_tools import inference, to_floats, to_tensor
 from textrnn.engines._torch_translation import TorchTranslationEngine
 from textrnn.engines._windows import Window, windows
@@ -50,6 +52,7 @@ class TorchEngine:
         self, network: LanguageModelNetwork, vocab_size: int, threads: int | None = None
     ) -> None:
         self.vocab_size = vocab_size
+        self.hidden_size: int = network.encoder.output_size
         self._network = network
         self._threads = threads
         self._device = next(network.parameters()).device
@@ -123,6 +126,34 @@ class TorchEngine:
                 found = self._network.log_probs(chosen, self._tensor(ids[places]))
                 log_probs[places] = to_floats(found)
         return log_probs, state
+
+    def read(self, ids: Ids, lengths: Ids, state: State | None = None) -> tuple[Floats, State]:
+        """See :meth:`textrnn.engines.Engine.read`."""
+        hidden = np.zeros((*ids.shape, self.hidden_size), np.float32)
+        with inference(self._threads):
+            state = state or self._network.initial_state(len(ids))
+            if ids.shape[1] == 1 and lengths.all():  # a step is quicker than a text of one token
+                found, state = self._network.step(self._tensor(ids[:, 0]), state)
+                return to_floats(found)[:, np.newaxis], state
+            for window in windows(ids, lengths, _READ_AT_ONCE):
+                found, state = self._read(window, state)
+                end = window.begin + window.ids.shape[1]
+                hidden[window.rows, window.begin : end] = to_floats(found)
+        return hidden, state
+
+    def log_probs(self, hidden: Floats, targets: Ids) -> Floats:
+        """See :meth:`textrnn.engines.Engine.log_probs`."""
+        with inference(self._threads):
+            given = self._tensor(hidden), self._tensor(targets)
+            return to_floats(self._network.log_probs(*given))
+
+    def learner(self, learning: Learning, statistics: Ids | None = None) -> TorchLearner:
+        """See :meth:`textrnn.engines.LearningEngine.learner`."""
+
+        def make_engine(network: LanguageModelNetwork) -> TorchEngine:
+            return TorchEngine(network, self.vocab_size, self._threads)
+
+        return TorchLearner(self._network, learning, make_engine, statistics, self._threads)
 
     def state_arrays(self, state: State) -> dict[str, NDArray[Any]]:
         """See :meth:`textrnn.engines.Engine.state_arrays`: ``LAYER.PART`` (B, H)."""
