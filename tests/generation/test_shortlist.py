@@ -20,6 +20,12 @@ from textrnn.generation.rules.top_k import TopK
 from textrnn.generation.rules.top_p import TopP
 from textrnn.generation.rules.typical_p import TypicalP
 
+
+def bans_first(rules: list[Rule]) -> list[Rule]:
+    """A ban behind a nucleus of one token leaves none, which is an error and not a subject here."""
+    return sorted(rules, key=lambda rule: not isinstance(rule, Ban))
+
+
 some_rules = st.lists(
     st.sampled_from([0.3, 0.7, 0.95, 0.999]).flatmap(
         lambda p: st.sampled_from(
@@ -36,7 +42,7 @@ some_rules = st.lists(
         )
     ),
     max_size=4,
-)
+).map(bans_first)
 
 
 @st.composite
