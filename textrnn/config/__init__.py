@@ -26,6 +26,7 @@ from textrnn.config.reading import apply_overrides, override_pairs, read_yaml, v
 from textrnn.config.settings import (
     CardSettings,
     DataSettings,
+    Direction,
     EncoderSettings,
     LanguageModelHeadSettings,
     LanguageModelRecipe,
@@ -58,6 +59,7 @@ __all__ = [
     "ClassificationTrainingSettings",
     "DataSettings",
     "DecoderSettings",
+    "Direction",
     "EncoderSettings",
     "LabelledDataSettings",
     "LanguageModelHeadSettings",

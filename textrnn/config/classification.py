@@ -79,12 +79,23 @@ class ClassificationHeadSettings(Settings):
 
 
 class ClassificationRecipe(Recipe):
-    """A recipe for a classifier, whole."""
+    """A recipe for a classifier, whole.
+
+    With ``init_from`` the ``direction`` in which texts are read is that of the model it starts
+    from.
+    """
 
     task: Literal["classification"]
+    direction: Direction = "forward"
     data: LabelledDataSettings
     head: ClassificationHeadSettings = ClassificationHeadSettings()
     training: ClassificationTrainingSettings
+
+    @model_validator(mode="after")
+    def _one_direction_or_both(self) -> Self:
+        if self.encoder.bidirectional and self.direction == "backward":
+            raise ValueError("direction: encoder.bidirectional reads both ways, leave one out")
+        return self
 
     @model_validator(mode="after")
     def _weights_fit_labels(self) -> Self:

@@ -22,6 +22,10 @@ __all__ = [
 
 
 class TokenizerSection(Settings):
+Direction = Literal["forward", "backward"]
+"""Which of a text's tokens is read first: its first one or its last one."""
+
+
     """A tokenizer that exists (``path``: a folder or a name in vocab/), or how to train one."""
 
     path: str | None = None
@@ -152,7 +156,12 @@ class Recipe(Settings):
 
 
 class LanguageModelRecipe(Recipe):
-    """A recipe for a language model, whole."""
+    """A recipe for a language model, whole.
+
+    One with ``direction: backward`` reads each document from its last token to its first, as the
+    second of two models whose classifiers answer together (arXiv:1801.06146, section 3.3). With
+    ``init_from`` the direction is that of the model it starts from.
+    """
 
     task: Literal["language_modeling"]
     data: DataSettings
@@ -164,3 +173,4 @@ class LanguageModelRecipe(Recipe):
         if self.encoder.bidirectional:
             raise ValueError("encoder.bidirectional: a language model reads in one direction")
         return self
+    direction: Direction = "forward"

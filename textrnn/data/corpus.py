@@ -36,6 +36,8 @@ class Corpus:
         words: runs of characters between white space.
         lines: newlines.
         unknown: ids that are UNK.
+        backward: whether each document runs from its last token to its first. The file holds them
+            as they are written, with EOS before and BOS behind, and is read from its end.
     """
 
     path: Path
@@ -46,10 +48,12 @@ class Corpus:
     words: int
     lines: int
     unknown: int
+    backward: bool = False
 
     def ids(self) -> NDArray[np.generic]:
         """All ids (N,), mapped from the file, not read."""
-        return np.memmap(self.path, dtype=self.dtype, mode="r", shape=(self.tokens,))
+        ids = np.memmap(self.path, dtype=self.dtype, mode="r", shape=(self.tokens,))
+        return ids[::-1] if self.backward else ids
 
 
 def prepare_corpus(
@@ -59,10 +63,12 @@ def prepare_corpus(
     *,
     documents: Documents = "file",
     sampling: tuple[float, int] | None = None,
+    backward: bool = False,
 ) -> Corpus:
     """Encode a text into ``cache``, unless it lies there already.
 
-    A document becomes BOS, its ids, EOS.
+    A document becomes BOS, its ids, EOS; backward, its ids from the last to the first, and the last
+    document first.
 
     Args:
         source: the text.
@@ -70,20 +76,23 @@ def prepare_corpus(
         cache: a folder for the ids.
         documents: where one document ends and the next begins.
         sampling: alpha and seed of a random segmentation; None for the most likely one.
+        backward: from the last token to the first.
 
     Raises:
         DataError: the text is empty, or cannot be read.
     """
-    key = repr((source.fingerprint(), tokenizer_identity(tokenizer), documents, sampling))
+    given = (source.fingerprint(), tokenizer_identity(tokenizer), documents, sampling)
+    key = repr((*given, "backward") if backward else given)
     stem = cache / hashlib.sha256(key.encode()).hexdigest()[:16]
     facts, ids_file = stem.with_suffix(".json"), stem.with_suffix(".ids")
     if not facts.exists():
         cache.mkdir(parents=True, exist_ok=True)
         temporary = stem.with_suffix(f".{os.getpid()}.tmp")
         try:
-            counts = _encode(source, tokenizer, temporary, documents, sampling)
+            marks = (EOS, BOS) if backward else (BOS, EOS)
+            counts = _encode(source, tokenizer, temporary, documents, sampling, marks)
             temporary.replace(ids_file)
-            corpus = Corpus(path=ids_file, name=source.name, **counts)
+            corpus = Corpus(path=ids_file, name=source.name, backward=backward, **counts)
             temporary.write_text(json.dumps(asdict(corpus) | {"path": ids_file.name}))
             temporary.replace(facts)
         except OSError as error:  # what cannot be read is a DataError already
@@ -106,7 +115,10 @@ def _encode(
     path: Path,
     documents: Documents,
     sampling: tuple[float, int] | None,
+    marks: tuple[int, int],
 ) -> dict[str, Any]:
+    """The ids of each document between two marks, into a file; what was counted."""
+    before, behind = marks
     dtype = np.uint16 if tokenizer.vocab_size <= 65_536 else np.uint32
     counts = dict.fromkeys(("tokens", "bytes", "words", "lines", "unknown"), 0)
     with path.open("wb") as file:
@@ -116,15 +128,15 @@ def _encode(
             for (text, starts), ids in zip(
                 lines, _encode_lines(tokenizer, texts, sampling, counts), strict=True
             ):
-                marks = ([EOS, BOS] if counts["tokens"] else [BOS]) if starts else []
-                array = np.array([*marks, *ids], dtype)
+                between = ([behind, before] if counts["tokens"] else [before]) if starts else []
+                array = np.array([*between, *ids], dtype)
                 file.write(array.tobytes())
                 counts["tokens"] += len(array)
                 counts["bytes"] += len(text.encode())
                 counts["words"] += len(text.split())
                 counts["lines"] += text.endswith("\n")
                 counts["unknown"] += ids.count(UNK)
-        file.write(np.array([EOS], dtype).tobytes())
+        file.write(np.array([behind], dtype).tobytes())
         counts["tokens"] += 1
     if counts["bytes"] == 0:
         raise DataError(f"{source.name} is empty: a corpus needs text")

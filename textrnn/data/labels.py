@@ -238,6 +238,7 @@ def prepare_labelled(
     *,
     max_length: int | None = None,
     sampling: tuple[float, int] | None = None,
+    backward: bool = False,
 ) -> LabelledCorpus:
     """Encode labelled texts: BOS, the ids, EOS. Texts without a word are left out and counted.
 
@@ -247,6 +248,7 @@ def prepare_labelled(
         tokenizer: what encodes them.
         max_length: ids of a text, BOS and EOS among them; longer ones are cut. None: however long.
         sampling: alpha and seed of a random segmentation; None for the most likely one.
+        backward: each text from its last id to its first, behind BOS and before EOS as ever.
 
     Raises:
         DataError: a text or a label cannot be read, or there is none.
@@ -262,7 +264,7 @@ def prepare_labelled(
             counts["empty"] += 1
             continue
         kept = ids if max_length is None else ids[: max_length - 2]
-        runs.append(np.array([BOS, *kept, EOS], np.uint32))
+        runs.append(np.array([BOS, *(kept[::-1] if backward else kept), EOS], np.uint32))
         lengths.append(len(kept) + 2)
         targets.append(_indicator(found, len(labels.names)) if labels.several else found[0])
         digest = hashlib.blake2b(row.text.encode(), digest_size=8).digest()

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from textrnn.engines._base import Floats, Ids
-from textrnn.engines._torch_tools import inference, to_floats, to_tensor
+from textrnn.engines._torch_tools import inference, threads_set, to_floats, to_tensor
+from textrnn.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from textrnn.tasks.classification import ClassificationNetwork
 
 __all__ = ["TorchClassificationEngine"]
+
+_POINTS = 50  # along the way from blank tokens to the text's
+_TOKENS_AT_ONCE = 8_192
 
 
 class TorchClassificationEngine:
@@ -34,3 +42,46 @@ class TorchClassificationEngine:
         with inference(self._threads):
             tensors = (to_tensor(array, self._device) for array in (ids, lengths))
             return to_floats(self._network.logits(*tensors))
+
+    def attribute(self, ids: Ids, label: int, temperature: float, several: bool) -> Floats:
+        """What each token adds to the log-probability of a label, by integrated gradients.
+
+        Sundararajan et al. 2017, arXiv:1703.01365, equation 1: the gradients with respect to the
+        tokens' vectors, along the straight line from zeros (BOS and EOS stay) to the text's. The
+        weights sum to what the text's log-probability is above that of blank tokens. The text is
+        read as one window.
+
+        Args:
+            ids: (T,), BOS, a text, EOS.
+            label: which.
+            temperature: of the calibration.
+            several: whether a text may have several labels.
+
+        Raises:
+            MissingExtraError: captum is not installed.
+        """
+        try:
+            from captum.attr import IntegratedGradients
+        except ImportError as error:
+            raise MissingExtraError(
+                "captum", "explain", "an explanation on the engine torch (onnx needs none)"
+            ) from error
+        network = self._network
+
+        def log_probability(vectors: Tensor) -> Tensor:
+            lengths = torch.full((len(vectors),), vectors.shape[1], device=vectors.device)
+            pooled, _ = network.read(vectors, lengths, None)
+            logits = network.decide(pooled, lengths) / temperature
+            return (F.logsigmoid(logits) if several else logits.log_softmax(1))[:, label]
+
+        with threads_set(self._threads), torch.backends.cudnn.flags(enabled=False):
+            vectors = network.encoder.embed(to_tensor(ids[None], self._device)).detach()
+            blank = vectors.clone()
+            blank[:, 1:-1] = 0.0
+            found = IntegratedGradients(log_probability).attribute(
+                vectors,
+                blank,
+                n_steps=_POINTS,
+                internal_batch_size=max(1, _TOKENS_AT_ONCE // len(ids)),
+            )
+        return to_floats(found.sum(2)[0].detach())

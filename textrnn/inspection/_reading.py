@@ -21,8 +21,9 @@ def read_text(folder: ModelFolder, text: str) -> tuple[LanguageModelNetwork, Ten
 
     Raises:
         ModelFolderError: the folder is damaged.
-        UsageError: the text has no token.
+        UsageError: the text has no token, or the model reads backward.
     """
+    folder.need_forward()
     tokenizer = folder.tokenizer()
     ids = tokenizer.encode(text)
     if not ids:

@@ -70,16 +70,21 @@ def _is_storage(value: object) -> bool:
     return isinstance(value, str) and value in STORAGES
 
 
+def _is_backward(value: object) -> bool:
+    return value == "backward"
+
+
 def _is_calibration(value: object) -> bool:
     if not isinstance(value, dict) or not {"temperature"} <= value.keys() <= _CALIBRATION:
         return False
     thresholds = value.get("thresholds", [])
-    numbers = [value["temperature"], *(thresholds if isinstance(thresholds, list) else [-1.0])]
+    above = [value["temperature"], value.get("familiar", 1.0)]
+    numbers = [*above, *(thresholds if isinstance(thresholds, list) else [-1.0])]
     plain = all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers)
-    return plain and value["temperature"] > 0 and all(one >= 0 for one in numbers)
+    return plain and min(above) > 0 and all(one >= 0 for one in numbers)
 
 
-_CALIBRATION = {"temperature", "thresholds", "texts", "ece_before", "ece_after"}
+_CALIBRATION = {"temperature", "thresholds", "familiar", "texts", "ece_before", "ece_after"}
 _Check = tuple[str, Callable[[object], bool]]
 _TEXT: _Check = ("a text", _is_text)
 _TEXTS: _Check = ("a list of texts", _is_texts)
@@ -102,6 +107,7 @@ _OPTIONAL: Mapping[str, _Check] = {
     "summary": _TEXT,
     "reached": _TEXT,
     "documents": _TEXT,
+    "direction": ("'backward'; forward is what it is without", _is_backward),
 }
 
 

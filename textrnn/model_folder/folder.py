@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from textrnn.errors import ModelFolderError, TextRNNError
+from textrnn.errors import ModelFolderError, TextRNNError, UsageError
 from textrnn.model_folder.config import CONFIG, SOURCE, WEIGHTS
 from textrnn.model_folder.weights import Layout, split_weights
 
@@ -56,6 +56,23 @@ class ModelFolder:
     def generation(self) -> dict[str, Any]:
         """The recommended generation settings; empty where there are none."""
         return cast(dict[str, Any], self.config.get("generation", {}))
+
+    @property
+    def direction(self) -> str:
+        """Which end of a text the model reads first: ``"forward"`` or ``"backward"``."""
+        return cast(str, self.config.get("direction", "forward"))
+
+    def need_forward(self) -> None:
+        """Refuse a language model that reads backward where a text is to be written or scored.
+
+        Raises:
+            UsageError: it does.
+        """
+        if self.direction == "backward":
+            raise UsageError(
+                f"{self.path} reads texts backward, from their last token to their first: "
+                "classifiers start from it (init_from), and textrnn evaluate scores it alone"
+            )
 
     @property
     def parameters_sha256(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from textrnn.models.classifier import Classified, SentimentClassifier
+from textrnn.models.classifier import SentimentClassifier
+from textrnn.models.classifying import Classified
 from textrnn.models.continuations import ContinuationScore, score_continuations
 from textrnn.models.language_model import LanguageModel
 from textrnn.models.measuring import Speed, measure_speed

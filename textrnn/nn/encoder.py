@@ -114,8 +114,10 @@ class Encoder(nn.Module):
         return tuple(cell.initial_state(batch) for cell in self.cells())
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """Ids to vectors; features pass as they are."""
-        return inputs if self.embedding is None else cast(Tensor, self.embedding(inputs))
+        """Ids to vectors; features, and vectors in the place of ids, pass as they are."""
+        if self.embedding is None or inputs.is_floating_point():
+            return inputs
+        return cast(Tensor, self.embedding(inputs))
 
     def forward(
         self, inputs: Tensor, state: State | None = None, lengths: Tensor | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from textrnn.errors import TokenizerError, UnknownNameError
 from textrnn.registry import Family
 from textrnn.tokenizers._base import BOS, EOS, PAD, UNK, StreamDecoder, Tokenizer
+from textrnn.tokenizers._familiar import Familiarity
 from textrnn.tokenizers._settings import TokenizerSettings
 from textrnn.tokenizers._stored import SETTINGS_FILE, read_saved, vocab_names, vocab_path
 from textrnn.tokenizers._text import decoded_lines, fold_markup, fold_spaces, read_lines
@@ -22,6 +23,7 @@ __all__ = [
     "FAMILY",
     "PAD",
     "UNK",
+    "Familiarity",
     "StreamDecoder",
     "Tokenizer",
     "TokenizerSettings",

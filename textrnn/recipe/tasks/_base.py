@@ -15,13 +15,22 @@ from textrnn.model_folder import ModelFolder
 from textrnn.tasks import Task
 from textrnn.tokenizers import Tokenizer
 
-__all__ = ["Asked", "Assembly", "Figures", "HeldOut", "table", "with_sizes_of"]
+__all__ = [
+    "Asked",
+    "Assembly",
+    "Figures",
+    "HeldOut",
+    "table",
+    "with_direction_of",
+    "with_sizes_of",
+]
 
 Figures = dict[str, float | str]
 """Named scores, and how they were made."""
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
+Directed = TypeVar("Directed", LanguageModelRecipe, ClassificationRecipe)
 
 @dataclass(frozen=True)
 class Asked:
@@ -233,3 +242,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in lines)
+def with_direction_of(recipe: Directed, base: ModelFolder | None) -> Directed:
+    """A recipe that reads texts in the direction of the base, if there is one.
+
+    Args:
+        recipe: what was given.
+        base: the model that it starts from.
+
+    Raises:
+        UsageError: the recipe gives another direction than the base has.
+    """
+    if base is None:
+        return recipe
+    if "direction" in recipe.model_fields_set and recipe.direction != base.direction:
+        raise UsageError(
+            f"direction is {recipe.direction!r}, but {recipe.init_from} reads {base.direction}: "
+            "leave it out"
+        )
+    return recipe.model_copy(update={"direction": base.direction})
+
+

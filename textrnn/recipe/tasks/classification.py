@@ -37,9 +37,10 @@ from textrnn.recipe.label_start import (
     begin_network,
     begin_sizes,
     begin_tokenizer,
+    usually_familiar,
     weights_of_classes,
 )
-from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table
+from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_direction_of
 from textrnn.tasks.classification import Classification, predict
 from textrnn.tokenizers import Tokenizer
 
@@ -84,26 +85,33 @@ class ClassificationAssembly(Assembly):
                 f"init_from {recipe.init_from} is a model for {base.task}: a classifier starts "
                 "from a language model or a classifier"
             )
+        recipe = with_direction_of(recipe, base)
         classes = named_labels(data)
         train = _open(data, "train", classes)
         assert train is not None  # the recipe's check
         labels = find_labels(train, data, several)
         tokenizer = begin_tokenizer(recipe, base, train, cache)
+        backward = recipe.direction == "backward"
 
         def encode(epoch: int) -> LabelledCorpus:
             alpha, seed = recipe.training.subword_sampling, recipe.training.seed
             sampling = None if alpha is None else (alpha, seed * 100_003 + epoch)
             whole = prepare_labelled(
-                train, labels, tokenizer, max_length=data.max_length, sampling=sampling
+                train,
+                labels,
+                tokenizer,
+                max_length=data.max_length,
+                sampling=sampling,
+                backward=backward,
             )
             return whole if data.held_out is None else whole.split(data.held_out)[0]
 
         corpora = {"train": encode(0)}
         for split in ("valid", "test"):
             if (source := _open(data, split, classes)) is not None:
-                corpora[split] = prepare_labelled(source, labels, tokenizer)
+                corpora[split] = prepare_labelled(source, labels, tokenizer, backward=backward)
         if data.held_out is not None:
-            whole = prepare_labelled(train, labels, tokenizer)
+            whole = prepare_labelled(train, labels, tokenizer, backward=backward)
             corpora["valid"] = whole.split(data.held_out)[1]
         recipe = begin_sizes(recipe, base, labels)
         torch.manual_seed(recipe.training.seed)
@@ -152,12 +160,19 @@ class ClassificationAssembly(Assembly):
     def config(self) -> dict[str, Any]:
         """The labels, and how the probabilities are calibrated."""
         found: dict[str, Any] = {"labels": list(self.labels.names)}
+        if self.recipe.direction == "backward":
+            found["direction"] = "backward"
         if self.task.valid is None:
             return found
         logits, targets, _ = predict(self.task.network, self.task.valid)
         several = self.labels.several
         temperature = fit_temperature(targets, logits, several=several)
-        calibration: dict[str, Any] = {"temperature": temperature, "texts": len(targets)}
+        valid = self.corpora["valid"]
+        calibration: dict[str, Any] = {
+            "temperature": temperature,
+            "familiar": usually_familiar(valid, self.tokenizer, self.recipe.direction),
+            "texts": len(targets),
+        }
         after = probabilities_of(logits, temperature, several=several)
         if several:
             calibration["thresholds"] = best_thresholds(targets, after).tolist()
@@ -199,6 +214,7 @@ class ClassificationAssembly(Assembly):
         """Layers, widths, pooling, labels."""
         encoder, head = self.recipe.encoder, self.recipe.head
         both = "bidirectional " if encoder.bidirectional else ""
+        both = "backward " if self.recipe.direction == "backward" else both
         return (
             f"{encoder.layers} x {both}{encoder.cell} of {encoder.hidden_size}, embedding "
             f"{encoder.embedding_size}, pooling {' + '.join(head.pooling)}, "

@@ -17,7 +17,15 @@ from textrnn.errors import DataError, TextRNNError, UsageError
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.recipe.answering import writing_speed
-from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_sizes_of
+from textrnn.recipe.tasks._base import (
+    Asked,
+    Assembly,
+    Figures,
+    HeldOut,
+    table,
+    with_direction_of,
+    with_sizes_of,
+)
 from textrnn.recipe.text_scores import compare_on_text, find_text, score_text, trained_documents
 from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
 from textrnn.tasks import network_from_folder
@@ -62,13 +70,19 @@ class LanguageModelAssembly(Assembly):
         base = None
         if recipe.init_from:
             base = open_model_folder(find_model(recipe.init_from), task=recipe.task)
+        recipe = with_direction_of(recipe, base)
         train = cast(TextSource, open_source(recipe.data, "train"))
         others = [open_source(recipe.data, split) for split in ("valid", "test")]
         tokenizer = _tokenizer(recipe, base, train, cache)
 
         def encode(source: TextSource, sampling: tuple[float, int] | None = None) -> Corpus:
             return prepare_corpus(
-                source, tokenizer, cache, documents=recipe.data.documents, sampling=sampling
+                source,
+                tokenizer,
+                cache,
+                documents=recipe.data.documents,
+                sampling=sampling,
+                backward=recipe.direction == "backward",
             )
 
         def epoch_corpus(epoch: int) -> Corpus:
@@ -95,8 +109,13 @@ class LanguageModelAssembly(Assembly):
         return self.train.tokens
 
     def config(self) -> dict[str, Any]:
-        """Where documents were cut."""
-        return {"documents": self.recipe.data.documents}
+        """Where documents were cut, and whether they are read from their end."""
+        found: dict[str, Any] = {"documents": self.recipe.data.documents}
+        return found | ({"direction": "backward"} if self._backward else {})
+
+    @property
+    def _backward(self) -> bool:
+        return self.recipe.direction == "backward"
 
     def network_scores(self) -> dict[str, Figures]:
         """Perplexities and bits per byte, the state carried over the whole text."""
@@ -108,8 +127,8 @@ class LanguageModelAssembly(Assembly):
         }
 
     def speed(self, folder: Path) -> str:
-        """Tokens a second, of one text and of many."""
-        return writing_speed(folder)
+        """Tokens a second, of one text and of many; a model that reads backward writes none."""
+        return "" if self._backward else writing_speed(folder)
 
     def reached(self, scores: Mapping[str, Figures]) -> str:
         """Bits per byte and perplexity."""
@@ -125,7 +144,7 @@ class LanguageModelAssembly(Assembly):
         return (
             f"{encoder.layers} x {encoder.cell} of {encoder.hidden_size}, embedding "
             f"{encoder.embedding_size}, {self.tokenizer.kind} tokenizer with "
-            f"{self.tokenizer.vocab_size:,} ids"
+            f"{self.tokenizer.vocab_size:,} ids{', reads backward' if self._backward else ''}"
         )
 
     def data_table(self) -> str:
