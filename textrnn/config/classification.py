@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from textrnn.config._base import Probability, Settings, Size
-from textrnn.config.settings import Recipe, SetSettings
+from textrnn.config.settings import Direction, Recipe, SetSettings
 from textrnn.config.training import ClassificationTrainingSettings
 
 __all__ = ["ClassificationHeadSettings", "ClassificationRecipe", "LabelledDataSettings"]

@@ -15,7 +15,7 @@ from textrnn.recipe.tasks._base import with_sizes_of
 from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
 from textrnn.tasks import network_from_folder
 from textrnn.tasks.classification import ClassificationNetwork
-from textrnn.tokenizers import Tokenizer, fold_markup
+from textrnn.tokenizers import Familiarity, Tokenizer, fold_markup
 
 __all__ = [
     "begin_network",

@@ -158,7 +158,7 @@ class ClassificationAssembly(Assembly):
         return said
 
     def config(self) -> dict[str, Any]:
-        """The labels, and how the probabilities are calibrated."""
+        """The labels, how texts are read, and how the probabilities are calibrated."""
         found: dict[str, Any] = {"labels": list(self.labels.names)}
         if self.recipe.direction == "backward":
             found["direction"] = "backward"
