@@ -123,6 +123,20 @@ def test_going_on(clock: Callable[[float], None]) -> None:
     ]
 
 
+def test_the_second_run_of_a_recipe_in_stages(clock: Callable[[float], None]) -> None:
+    stream = io.StringIO()
+    with telling(stream, quiet=False) as listen:
+        listen(step(9))
+        listen(Evaluated(9, 2.0, 9.0, {"loss": 3.0}, best=False))
+        listen(Started(10, 20, step=0))
+        clock(60.0)
+        listen(step(1))
+    last = stream.getvalue().splitlines()[-1]
+    assert last.startswith("step 1 ")
+    assert "validation" not in last
+    assert "-" not in last
+
+
 def test_records() -> None:
     assert as_record(CheckpointSaved(3, Path("run/3"))) == {
         "event": "CheckpointSaved",

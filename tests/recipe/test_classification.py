@@ -278,5 +278,7 @@ def test_the_recipes_that_ship_are_valid(name: str) -> None:
     assert load_recipe(name).task == "classification"
 
 
-def test_the_shipped_ones_recipe() -> None:
-    assert load_recipe("sentiment_shipped", {"storage": "float32"}).init_from == "stories-en"
+def test_the_shipped_ones_recipe_has_two_stages() -> None:
+    recipe = load_recipe("sentiment_shipped", {"pretraining.training.steps": 9})
+    assert recipe.pretraining is not None
+    assert (recipe.pretraining.task, recipe.pretraining.training.steps) == ("language_modeling", 9)

@@ -158,6 +158,8 @@ class _Teller:
                 self._before = event
                 self._next = time.monotonic() + self._interval
             return
+        if isinstance(event, Started):  # the next run, where a recipe has two
+            self._before, self._score = None, ""
         if isinstance(event, Evaluated):
             name, value = next(iter(event.scores.items()))
             self._score = f"validation {name} {value:.3f}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from textrnn.config._base import Count, Probability, Settings, Size
 from textrnn.config.training import RunSettings, TrainingSettings
@@ -12,6 +12,7 @@ from textrnn.config.training import RunSettings, TrainingSettings
 __all__ = [
     "CardSettings",
     "DataSettings",
+    "Direction",
     "EncoderSettings",
     "LanguageModelHeadSettings",
     "LanguageModelRecipe",
@@ -21,11 +22,11 @@ __all__ = [
 ]
 
 
-class TokenizerSection(Settings):
 Direction = Literal["forward", "backward"]
 """Which of a text's tokens is read first: its first one or its last one."""
 
 
+class TokenizerSection(Settings):
     """A tokenizer that exists (``path``: a folder or a name in vocab/), or how to train one."""
 
     path: str | None = None
@@ -134,10 +135,14 @@ class CardSettings(Settings):
 
 
 class Recipe(Settings):
-    """What recipes of all tasks have."""
+    """What recipes of all tasks have.
+
+    ``pretraining`` is a recipe of its own, which is run first; this one starts from its model.
+    """
 
     task: str
     init_from: str | None = None
+    pretraining: SerializeAsAny[Recipe] | None = None
     tokenizer: TokenizerSection | None = None
     data: SetSettings
     encoder: EncoderSettings = EncoderSettings()
@@ -150,7 +155,11 @@ class Recipe(Settings):
     def _has_text_and_tokenizer(self) -> Self:
         if self.data.train is None:
             raise ValueError("data.train is missing: name the training text")
-        if self.init_from is None and self.tokenizer is None:
+        if self.init_from is not None and self.pretraining is not None:
+            raise ValueError(
+                "init_from and pretraining both say what to start from: leave one of them out"
+            )
+        if self.init_from is None and self.pretraining is None and self.tokenizer is None:
             raise ValueError("tokenizer is missing: give its kind, or the path of one")
         return self
 
@@ -164,6 +173,7 @@ class LanguageModelRecipe(Recipe):
     """
 
     task: Literal["language_modeling"]
+    direction: Direction = "forward"
     data: DataSettings
     head: LanguageModelHeadSettings = LanguageModelHeadSettings()
     training: TrainingSettings
@@ -173,4 +183,3 @@ class LanguageModelRecipe(Recipe):
         if self.encoder.bidirectional:
             raise ValueError("encoder.bidirectional: a language model reads in one direction")
         return self
-    direction: Direction = "forward"

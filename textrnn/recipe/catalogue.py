@@ -75,10 +75,14 @@ def load_recipe(name: str | Path, overrides: Sequence[str] | Mapping[str, Any] =
     7
     """
     path = recipe_path(name)
-    data = apply_overrides(read_yaml(path), overrides)
-    task = data.get("task")
+    return _checked(apply_overrides(read_yaml(path), overrides), f"recipe {path.name}")
+
+
+def _checked(data: dict[str, Any], where: str) -> Recipe:
+    """A recipe, and the one that it says is to be run first."""
+    task, first = data.get("task"), data.get("pretraining")
     if task is None:
-        raise UsageError(
-            f"recipe {path.name}: task is missing (known: {', '.join(FAMILY.names())})"
-        )
-    return validate(FAMILY.get(str(task)).settings, data, f"recipe {path.name}")
+        raise UsageError(f"{where}: task is missing (known: {', '.join(FAMILY.names())})")
+    if isinstance(first, dict):
+        data = data | {"pretraining": _checked(first, f"{where}, pretraining")}
+    return validate(FAMILY.get(str(task)).settings, data, where)

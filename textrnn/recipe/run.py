@@ -2,6 +2,7 @@
 
 OUTPUT/
 model/            the model folder; written at the end, atomically
+pretraining/      the run of the recipe that is run first, where there is one
 metrics.jsonl     every step and evaluation
 loss.png          the curve
 recipe.yaml       the recipe as it was resolved
@@ -14,13 +15,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from textrnn.config import Recipe
 from textrnn.errors import EngineError, MissingExtraError
 from textrnn.model_folder import FolderContents, write_model_folder
 from textrnn.recipe.assembly import Assembly, assemble
@@ -82,17 +84,44 @@ def train_events(
     device: str = "auto",
 ) -> Iterator[Event]:
     """:func:`train` as the events it consists of."""
-    settings, folder = load_recipe(recipe, overrides), RunFolder(output)
-    command = _command(recipe, overrides)
-    accelerator = make_accelerator(settings.training.precision, device)
+    settings = load_recipe(recipe, overrides)
+    return _run(_Plan(settings, RunFolder(output), _command(recipe, overrides), device), resume)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be run, and where to."""
+
+    recipe: Recipe
+    folder: RunFolder
+    command: str
+    device: str
+
+    def start(self) -> Recipe:
+        """The recipe, starting from the model that was trained for it first, if one was."""
+        if self.recipe.pretraining is None:
+            return self.recipe
+        model = str(self.folder.pretraining.model)
+        return self.recipe.model_copy(update={"init_from": model, "pretraining": None})
+
+    def written(self, recipe: Recipe) -> Recipe:
+        """A recipe whose sizes were filled in, for who wants to run it again."""
+        kept = {name: getattr(self.recipe, name) for name in ("init_from", "pretraining")}
+        return recipe.model_copy(update=kept)
+
+
+def _run(plan: _Plan, resume: bool) -> Iterator[Event]:
+    settings, folder = plan.recipe, plan.folder
+    accelerator = make_accelerator(settings.training.precision, plan.device)
     if settings.training.threads is not None:
         torch.set_num_threads(settings.training.threads)
     if accelerator.is_main_process:
         folder.open(settings, resume=resume)
     try:
+        yield from _pretrain(plan)
         with accelerator.main_process_first():
             place = (accelerator.process_index, accelerator.num_processes)
-            assembly = assemble(settings, folder.cache, place)
+            assembly = assemble(plan.start(), folder.cache, place)
             assembly.task.batches_an_epoch()
     except Exception:
         if accelerator.is_main_process and not resume:
@@ -111,10 +140,22 @@ def train_events(
         for event in events:
             log.write(event)
             if isinstance(event, Finished):
-                yield from _Ending(folder, assembly, command, event.seconds).write()
+                yield from _Ending(plan, assembly, event.seconds).write()
             yield event
     finally:
         log.close()
+
+
+def _pretrain(plan: _Plan) -> Iterator[Event]:
+    """The run of the recipe that comes first, begun, gone on with, or done already."""
+    if plan.recipe.pretraining is None:
+        return
+    folder = plan.folder.pretraining
+    if folder.model.exists():
+        yield Notice(f"the pretraining is done: {folder.model}")
+        return
+    first = replace(plan, recipe=plan.recipe.pretraining, folder=folder)
+    yield from _run(first, resume=folder.recipe.exists())
 
 
 def _command(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any]) -> str:
@@ -130,16 +171,16 @@ def _command(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any]) -
 class _Ending:
     """What is known when a run is over, and what is written of it."""
 
-    folder: RunFolder
+    plan: _Plan
     assembly: Assembly
-    command: str
     seconds: float
 
     def write(self) -> Iterator[Event]:
         """The curve, the final scores in float32, the graphs, and the model folder."""
-        title = f"{self.folder.path.name}: {self.command}"
+        folder = self.plan.folder
+        title = f"{folder.path.name}: {self.plan.command}"
         try:
-            draw_loss_curve(self.folder.metrics, self.folder.path / "loss.png", title)
+            draw_loss_curve(folder.metrics, folder.path / "loss.png", title)
         except MissingExtraError as error:
             yield Notice(f"no picture: {error}")
         recipe, network = self.assembly.recipe, self.assembly.task.network
@@ -155,7 +196,7 @@ class _Ending:
             graphs = make_graphs(recipe.task, network, tensors, storage=recipe.storage).files
         except EngineError as error:  # the parameters are worth keeping without
             yield Notice(f"no graphs for the engine onnx: {error}")
-        model = self.folder.model
+        model = folder.model
         write_model_folder(model, self._contents(scores, tensors, graphs))
         further = self.assembly.folder_scores(model)
         scores = {
@@ -187,18 +228,18 @@ class _Ending:
             **self.assembly.config(),
         }
         extra: dict[str, bytes | Path] = {
-            "training/recipe.yaml": recipe_text(recipe).encode(),
-            "training/metrics.jsonl": thinned_metrics(self.folder.metrics),
+            "training/recipe.yaml": recipe_text(self.plan.written(recipe)).encode(),
+            "training/metrics.jsonl": thinned_metrics(self.plan.folder.metrics),
             "training/versions.json": json.dumps(versions(), indent=1).encode(),
             "training/scores.json": json.dumps(scores, indent=1).encode(),
             **graphs,
         }
-        name = recipe.card.name or self.folder.path.name
+        name = recipe.card.name or self.plan.folder.path.name
         return FolderContents(
             config=config,
             tensors=tensors,
             tokenizer=self.assembly.tokenizer,
-            card=model_card(name, self.assembly, scores, self.command, self.seconds, speed),
+            card=model_card(name, self.assembly, scores, self.plan.command, self.seconds, speed),
             extra=extra,
             source_tokenizer=self.assembly.source_tokenizer,
         )

@@ -47,6 +47,11 @@ class RunFolder:
         """The resolved recipe."""
         return self.path / "recipe.yaml"
 
+    @property
+    def pretraining(self) -> RunFolder:
+        """The run of the recipe that is run first, where there is one."""
+        return RunFolder(self.path / "pretraining")
+
     def open(self, recipe: Recipe, *, resume: bool) -> None:
         """Make the folder, or check that it can be gone on with.
 
@@ -85,7 +90,12 @@ class RunFolder:
             )
 
     def give_up(self) -> None:
-        """Take back what was made for a run that could not begin, so that it can be begun anew."""
+        """Take back what was made for a run that could not begin, so that it can be begun anew.
+
+        With a model that was trained for it first, the run is left, to be gone on with.
+        """
+        if self.pretraining.model.exists():
+            return
         shutil.rmtree(self.cache, ignore_errors=True)
         self.recipe.unlink(missing_ok=True)
         with suppress(OSError):

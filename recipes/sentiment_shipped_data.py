@@ -1,0 +1,258 @@
+"""The texts that sentiment-en learns from, made of four labelled sets, stories and a grammar.
+
+    python recipes/sentiment_shipped_data.py SETS FOLDER
+
+SETS holds, each in a folder of its own, mr_rt_polarity (snippets of film reviews), polarity_v2
+(whole film reviews), bingliu_reviews (sentences and pros and cons of products), goemotions
+(comments) and stories (public-domain books). Into FOLDER go texts.txt and texts_valid.txt, a text a line, for the
+language model, and train.jsonl, valid.jsonl and test.jsonl, with test_NAME.jsonl of each set, for
+the classifier. Which split a text goes into hangs on its words alone, so that no two splits share
+one; GoEmotions has splits of its own. What is written depends on nothing but the sets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+POSITIVE = """
+    admiration amusement approval caring desire excitement gratitude joy love optimism pride relief
+"""
+NEGATIVE = """
+    anger annoyance disappointment disapproval disgust embarrassment fear grief nervousness remorse
+    sadness
+"""
+NAMES = "Anna Ben Carlos Dana Emma Frank Grace Henry Ivy Jack Kim Leo Maria Nick Olga Paul"
+STORIES = 8
+"""Every so manieth line of the books goes into the language model's texts."""
+
+PROS_AND_CONS = 4
+"""One of so many is taken: there are six times as many of them as of film snippets."""
+
+
+class Part(NamedTuple):
+    """Labelled texts of one set."""
+
+    name: str
+    label: str
+    text: str
+    split: str
+
+
+def main(sets: Path, folder: Path) -> None:
+    """Write all files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = list(unique([*films(sets), *products(sets), *comments(sets)]))
+    parts += [Part("grammar", label, text, "train") for label, text in negations()]
+    random.Random(1).shuffle(parts)
+    for split in ("train", "valid", "test"):
+        write(folder / f"{split}.jsonl", (part for part in parts if part.split == split))
+    for name in sorted({part.name for part in parts if part.split == "test"}):
+        own = (part for part in parts if (part.split, part.name) == ("test", name))
+        write(folder / f"test_{name}.jsonl", own)
+    texts = [part.text for part in parts if part.split == "train"]
+    texts += other_comments(sets)
+    books = list(stories(sets))
+    random.Random(2).shuffle(texts)
+    (folder / "texts.txt").write_text("\n".join([*texts, *books]) + "\n", encoding="utf-8")
+    held = [part.text for part in parts if part.split == "valid"]
+    (folder / "texts_valid.txt").write_text("\n".join(held) + "\n", encoding="utf-8")
+
+
+def films(sets: Path) -> Iterator[Part]:
+    """Snippets, as they are and with the spaces before punctuation taken out; whole reviews."""
+    for label, text in rows(sets / "mr_rt_polarity" / "all_minus_sst_devtest.tsv"):
+        sign = "positive" if label == "1" else "negative"
+        yield Part("snippets", sign, either(text), split_of(text))
+    for sign in ("positive", "negative"):
+        for _, text in rows(sets / "polarity_v2" / f"{sign[:3]}.tsv"):
+            yield Part("reviews", sign, either(text), split_of(text))
+
+
+def products(sets: Path) -> Iterator[Part]:
+    """Sentences, and a part of the pros and cons."""
+    for number in (1, 2):
+        for label, text in rows(sets / "bingliu_reviews" / f"product_reviews_{number}.tsv"):
+            sign = {"pos": "positive", "neg": "negative"}[label]
+            yield Part("products", sign, either(text), split_of(text))
+    for sign in ("positive", "negative"):
+        for text in lines(sets / "bingliu_reviews" / f"pros_cons.{sign[:3]}.txt"):
+            if number_of(text + "kept") % PROS_AND_CONS == 0:
+                yield Part("pros_and_cons", sign, text, split_of(text))
+
+
+def comments(sets: Path) -> Iterator[Part]:
+    """Comments whose emotions are all of one sign; neutral and ambiguous ones are left out."""
+    for split, text, emotions in emotional(sets):
+        signs = {sign_of(emotion) for emotion in emotions}
+        if len(signs) == 1 and (sign := signs.pop()) is not None:
+            yield Part("comments", sign, text, split)
+
+
+def other_comments(sets: Path) -> list[str]:
+    """Comments to train on that show no one sign, for the language model."""
+    return [
+        text
+        for split, text, emotions in emotional(sets)
+        if split == "train" and len({*map(sign_of, emotions)} & {"positive", "negative"}) != 1
+    ]
+
+
+def emotional(sets: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """Split, text and emotions of each comment of GoEmotions."""
+    folder = sets / "goemotions"
+    names, people = list(lines(folder / "labels.txt")), NAMES.split()
+    for split, file in (("train", "train"), ("valid", "dev"), ("test", "test")):
+        for number, line in enumerate(lines(folder / f"{file}.tsv")):
+            text, labels, _ = line.split("\t")
+            named = text.replace("[NAME]", people[number % len(people)])
+            plain = named.replace("[RELIGION]", "religion").replace("\u2019", "'")
+            yield split, plain, [names[int(label)] for label in labels.split(",")]
+
+
+def sign_of(emotion: str) -> str | None:
+    """Positive, negative, or None, by the grouping of Demszky et al. 2020, figure 2."""
+    if emotion in POSITIVE.split():
+        return "positive"
+    return "negative" if emotion in NEGATIVE.split() else None
+
+
+def stories(sets: Path) -> Iterator[str]:
+    """Paragraphs of the books."""
+    for number in (1, 2):
+        for place, text in enumerate(lines(sets / "stories" / f"train_{number}.txt")):
+            if place % STORIES == 0:
+                yield text
+
+
+GOOD = """
+    good great wonderful excellent funny charming brilliant enjoyable clever moving exciting
+    interesting reliable useful comfortable friendly fresh impressive beautiful helpful fun
+"""
+BAD = """
+    bad terrible awful boring dull stupid annoying useless disappointing slow ugly weak unpleasant
+    cheap clumsy horrible pointless predictable broken noisy
+"""
+LIKED = ("liked", "enjoyed", "loved", "recommended")
+LIKE = ("like", "enjoy", "love", "recommend")
+HATED = ("hated", "disliked", "regretted")
+THINGS = """
+    film movie acting story phone camera service food song game show staff battery screen hotel plot
+    writing restaurant cast
+"""
+MODIFIERS = ["", "", "", "very ", "really ", "particularly ", "all that "]
+
+
+def negations() -> list[tuple[str, str]]:
+    """Short sentences that a negation turns round, and the same ones without it."""
+    random_ = random.Random(3)
+    made: dict[str, str] = {}
+
+    def say(label: str, text: str) -> None:
+        ending = random_.choice([".", ".", "", "!"])
+        made[text[0].upper() + text[1:] + ending] = label
+
+    for thing in (f"the {noun}" for noun in THINGS.split()):
+        for words, sign, other in ((GOOD, "positive", "negative"), (BAD, "negative", "positive")):
+            for word in random_.sample(words.split(), 12):
+                say(sign, f"{thing} is {random_.choice(MODIFIERS[:6])}{word}")
+                negated = random_.choice(
+                    [
+                        f"{thing} is not {random_.choice(MODIFIERS)}{word}",
+                        f"{thing} isn't {random_.choice(MODIFIERS)}{word}",
+                        f"{thing} was never {word}",
+                        f"{thing} is far from {word}",
+                        f"{thing} is anything but {word}",
+                        f"there is nothing {word} about {thing}",
+                        f"nobody would call {thing} {word}",
+                        f"I don't think {thing} is {random_.choice(MODIFIERS[:5])}{word}",
+                        f"{thing} is not {word} at all",
+                        f"{thing} is hardly {word}",
+                    ]
+                )
+                say(other, negated)
+        for _ in range(6):
+            past, verb, hated = map(random_.choice, (LIKED, LIKE, HATED))
+            strongly = random_.choice(["really ", "", "truly "])
+            did_not = random_.choice(["did not", "didn't", "never"])
+            say("positive", f"I {strongly}{past} {thing}")
+            say("negative", f"I can't say that I {past} {thing}")
+            say("negative", f"I {did_not} {verb} {thing}")
+            say("negative", f"I {hated} {thing}")
+            say("positive", f"I can't say that I {hated} {thing}")
+            say("positive", f"what is there not to {verb} about {thing}")
+            say("positive", f"I have no complaints about {thing}")
+            say("negative", f"I wish I had {past} {thing} more")
+            say("negative", f"no one I know {past} {thing}")
+    return [(label, text) for text, label in made.items()]
+
+
+def either(text: str) -> str:
+    """A text cut into words as it is, or joined as one writes; which one hangs on its words."""
+    return text if number_of(text + "form") % 10 < 3 else joined(text)
+
+
+def joined(text: str) -> str:
+    """A text without the spaces that cutting it into words put in.
+
+    >>> joined("it 's n't bad , ( really ) . ")
+    "it'sn't bad, (really)."
+    """
+    text = re.sub(r" +(n't|'(?:s|re|ve|ll|d|m)\b)", r"\1", text.strip())
+    text = re.sub(r" +([.,!?;:%)\]])", r"\1", text)
+    text = re.sub(r"([(\[$]) +", r"\1", text)
+    return re.sub(r'" ([^"]*?) "', r'"\1"', text)
+
+
+def split_of(text: str) -> str:
+    """The split of a text, by its words: a tenth to test, a twentieth to valid."""
+    place = number_of(text) % 20
+    return "test" if place < 2 else "valid" if place == 2 else "train"
+
+
+def number_of(text: str) -> int:
+    """A number that hangs on the letters and digits of a text."""
+    letters = "".join(character for character in text.casefold() if character.isalnum())
+    return int.from_bytes(hashlib.blake2b(letters.encode(), digest_size=6).digest(), "big")
+
+
+def unique(parts: Iterable[Part]) -> Iterator[Part]:
+    """Each text once, those to test first, so that none to learn from is one of them."""
+    seen: set[int] = set()
+    order = {"test": 0, "valid": 1, "train": 2}
+    for part in sorted(parts, key=lambda part: order[part.split]):
+        key = number_of(part.text)
+        if key not in seen and part.text.strip():
+            seen.add(key)
+            yield part
+
+
+def rows(path: Path) -> Iterator[tuple[str, str]]:
+    """Two columns."""
+    for line in lines(path):
+        first, second = line.split("\t", 1)
+        yield first, second
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The lines of a file that are not blank."""
+    with path.open(encoding="utf-8") as file:
+        yield from (line.strip() for line in file if line.strip())
+
+
+def write(path: Path, parts: Iterable[Part]) -> None:
+    """Texts and labels as lines of JSON."""
+    with path.open("w", encoding="utf-8") as file:
+        for part in parts:
+            record = {"text": part.text, "label": part.label, "set": part.name}
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
