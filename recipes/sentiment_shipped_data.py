@@ -4,10 +4,10 @@
 
 SETS holds, each in a folder of its own, mr_rt_polarity (snippets of film reviews), polarity_v2
 (whole film reviews), bingliu_reviews (sentences and pros and cons of products), goemotions
-(comments) and stories (public-domain books). Into FOLDER go texts.txt and texts_valid.txt, a text a line, for the
-language model, and train.jsonl, valid.jsonl and test.jsonl, with test_NAME.jsonl of each set, for
-the classifier. Which split a text goes into hangs on its words alone, so that no two splits share
-one; GoEmotions has splits of its own. What is written depends on nothing but the sets.
+(comments) and stories (public-domain books). Into FOLDER go texts.txt and texts_valid.txt, a text a
+line, for the language model, and train.jsonl, valid.jsonl and test.jsonl, with test_NAME.jsonl of
+each set, for the classifier. Which split a text goes into hangs on its words alone, so that no two
+splits share one; GoEmotions has splits of its own. What is written depends on nothing but the sets.
 """
 
 from __future__ import annotations
