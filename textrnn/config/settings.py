@@ -159,6 +159,10 @@ class Recipe(Settings):
             raise ValueError(
                 "init_from and pretraining both say what to start from: leave one of them out"
             )
+        if self.training.mixout and self.init_from is None and self.pretraining is None:
+            raise ValueError(
+                "training.mixout mixes in the model that a run starts from: give init_from"
+            )
         if self.init_from is None and self.pretraining is None and self.tokenizer is None:
             raise ValueError("tokenizer is missing: give its kind, or the path of one")
         return self

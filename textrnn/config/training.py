@@ -74,7 +74,12 @@ class UnfreezeSettings(Settings):
 
 
 class RunSettings(Settings):
-    """A run of any task. It ends at the first of ``epochs``, ``steps`` and ``minutes`` given."""
+    """A run of any task. It ends at the first of ``epochs``, ``steps`` and ``minutes`` given.
+
+    ``mixout`` is the probability with which an entry of a parameter is, for a step, what it was in
+    the model that the run starts from (arXiv:1909.11299); it keeps a large model from forgetting
+    what it knew where there is little to learn from.
+    """
 
     seed: NotNegativeInt = 1
     epochs: Positive | None = None
@@ -88,6 +93,7 @@ class RunSettings(Settings):
     clip_norm: Positive | None = 1.0
     subword_sampling: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     average: Probability | None = None
+    mixout: Probability = 0.0
     evaluate_every: Count | None = None
     early_stopping: Count | None = None
     checkpoint_minutes: NotNegative = 10.0

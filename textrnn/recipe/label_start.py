@@ -70,20 +70,23 @@ def begin_sizes(
 
 def begin_network(
     recipe: ClassificationRecipe, base: ModelFolder | None, tokenizer: Tokenizer, labels: Labels
-) -> nn.Module:
-    """The network, with the parameters of the model that it starts from as far as they fit."""
+) -> tuple[nn.Module, frozenset[str]]:
+    """The network, with the parameters of the model that it starts from as far as they fit.
+
+    And the names of those that do not come from there.
+    """
     network = ClassificationNetwork(
         recipe.encoder, recipe.head, len(labels.names), tokenizer.vocab_size
     )
     if base is None:
-        return network
+        return network, frozenset(dict(network.named_parameters()))
     tensors = dict(network_from_folder(base).state_dict())
     if recipe.tokenizer is not None:
         tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer, EMBEDDING)
     whole = _same_head(base, recipe, labels)
     kept = {name: value for name, value in tensors.items() if whole or name.startswith("encoder.")}
     network.load_state_dict(kept, strict=whole)
-    return network
+    return network, frozenset(dict(network.named_parameters())) - set(kept)
 
 
 def weights_of_classes(

@@ -52,6 +52,8 @@ class Task(ABC):
     network: nn.Module
     criterion: str
     higher_is_better: bool = False
+    fresh: frozenset[str] = frozenset()
+    """The parameters that the model which a run starts from does not have, by name."""
 
     @classmethod
     @abstractmethod

@@ -49,6 +49,7 @@ class Classification(Task):
         train: the batches of an epoch, counted from 0.
         valid: validation batches, if there are any.
         class_weights: (C,), of each label's texts in the loss; None: 1.
+        fresh: see :attr:`~textrnn.tasks.Task.fresh`.
     """
 
     criterion = "accuracy"
@@ -60,6 +61,7 @@ class Classification(Task):
         train: Callable[[int], Batches],
         valid: Batches | None = None,
         class_weights: Sequence[float] | None = None,
+        fresh: frozenset[str] = frozenset(),
     ) -> None:
         self.network: ClassificationNetwork = network
         network.label_smoothing = training.label_smoothing
@@ -67,6 +69,7 @@ class Classification(Task):
         network.class_weights = None if class_weights is None else torch.tensor(class_weights)
         self.criterion = training.criterion
         self.higher_is_better = training.criterion != "loss"
+        self.fresh = fresh
         self._train = train
         self.valid = valid
 

@@ -29,6 +29,7 @@ from textrnn.training.events import (
     Started,
     StepDone,
 )
+from textrnn.training.mixout import Mixout
 from textrnn.training.optimizers import make_optimizer, set_learning_rate
 from textrnn.training.progress import Interruption, Progress
 from textrnn.training.schedules import learning_rate_factor
@@ -79,6 +80,11 @@ class Trainer:
         self.average: WeightAverage | None = None
         if settings.average is not None:
             self.average = WeightAverage(self.parameters, settings.average)
+        self.mixout: Mixout | None = None
+        if settings.mixout:
+            named = self.network.named_parameters()
+            started = [parameter for name, parameter in named if name not in task.fresh]
+            self.mixout = Mixout(started, settings.mixout, settings.seed)
         self.best: dict[str, Tensor] = {}
         self.state: State | None = None
         self._epoch_batches = task.batches_an_epoch()
@@ -158,16 +164,9 @@ class Trainer:
         rate *= self.task.rate_factor(group)
         set_learning_rate(self.optimizer, rate)
         tokens = sum(batch.tokens for batch in group)
-        total = 0.0
         self.optimizer.zero_grad(set_to_none=True)
-        for index, batch in enumerate(group):
-            last = index == len(group) - 1
-            with nullcontext() if last else accelerator.no_sync(self._model):
-                loss = self._model(*self.task.inputs(batch, accelerator.device), self.state)
-                mean = loss.total * (accelerator.num_processes / tokens)
-                accelerator.backward(mean + loss.penalty * (batch.tokens / tokens))
-            self.state = detach(loss.state) or None
-            total += loss.total.item()
+        with self.mixout.applied(progress.step) if self.mixout else nullcontext():
+            total = self._backward(group, tokens)
         value = self._sum(total) / tokens
         if not math.isfinite(value):
             raise self._diverged("loss")
@@ -194,6 +193,19 @@ class Trainer:
             tokens_per_second=tokens / taken,
             seconds_left=progress.seconds * (1.0 - done) / done,
         )
+
+    def _backward(self, group: Sequence[Batch], tokens: int) -> float:
+        """The gradients of a step, the state carried on; its loss, summed over this process."""
+        accelerator, total = self.accelerator, 0.0
+        for index, batch in enumerate(group):
+            last = index == len(group) - 1
+            with nullcontext() if last else accelerator.no_sync(self._model):
+                loss = self._model(*self.task.inputs(batch, accelerator.device), self.state)
+                mean = loss.total * (accelerator.num_processes / tokens)
+                accelerator.backward(mean + loss.penalty * (batch.tokens / tokens))
+            self.state = detach(loss.state) or None
+            total += loss.total.item()
+        return total
 
     def _diverged(self, what: str) -> DivergedError:
         """The error; where no checkpoint exists yet, the weights from before the step are kept."""

@@ -115,7 +115,8 @@ class ClassificationAssembly(Assembly):
             corpora["valid"] = whole.split(data.held_out)[1]
         recipe = begin_sizes(recipe, base, labels)
         torch.manual_seed(recipe.training.seed)
-        network: Any = begin_network(recipe, base, tokenizer, labels)
+        network: Any
+        network, fresh = begin_network(recipe, base, tokenizer, labels)
         training = recipe.training.model_copy(update={"criterion": recipe.criterion})
 
         def batches(epoch: int) -> LabelledBatches:
@@ -132,7 +133,7 @@ class ClassificationAssembly(Assembly):
         weights = weights_of_classes(recipe, corpora["train"], labels)
         return cls(
             recipe=recipe,
-            task=Classification(network, training, batches, valid, weights),
+            task=Classification(network, training, batches, valid, weights, fresh),
             tokenizer=tokenizer,
             corpora=corpora,
             labels=labels,
