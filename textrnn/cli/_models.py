@@ -109,15 +109,20 @@ def open_translator(
 
 
 def open_classifier(
-    name: str, *, engine: str = "auto", device: str = "auto", threads: int | None = None
+    name: str,
+    others: Sequence[str] = (),
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    threads: int | None = None,
 ) -> SentimentClassifier:
-    """The classifier called ``name``, ready to use.
+    """The classifier called ``name``, ready to use, alone or together with ``others``.
 
     Raises:
         UnknownNameError: no such model.
-        UsageError: it is a model for another task.
-        ModelFolderError: it is damaged.
-        EngineError: it cannot run here.
+        UsageError: one of them is a model for another task, or they have different labels.
+        ModelFolderError: one of them is damaged.
+        EngineError: one of them cannot run here.
     """
     from textrnn.model_folder import shipped_models
 
@@ -126,10 +131,10 @@ def open_classifier(
             f"no classifier {name!r} ships with this textrnn: give --model, a classifier's folder "
             "(textrnn recipes list shows those that train one, such as sentiment_sst2)"
         )
-    folder = open_folder(name, "classification")
+    folders = [open_folder(one, "classification") for one in (name, *others)]
     from textrnn.models import SentimentClassifier
 
-    return SentimentClassifier.open(folder, engine=engine, device=device, threads=threads)
+    return SentimentClassifier.open(*folders, engine=engine, device=device, threads=threads)
 
 
 def refuse_for_language_models(**options: object) -> None:

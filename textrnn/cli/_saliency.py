@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from textrnn.errors import DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from textrnn.models import Classified
+    from textrnn.models.classifying import Deletion
 
-__all__ = ["check_picture", "draw_saliency", "saliency_html"]
+__all__ = ["check_picture", "deletion_lines", "draw_saliency", "saliency_html"]
 
 PIECES_A_LINE = 12
 
@@ -40,6 +42,19 @@ def draw_saliency(result: Classified, path: Path) -> None:
             _draw(result, path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from error
+
+
+def deletion_lines(found: Sequence[Deletion]) -> Iterator[str]:
+    """The deletion test, a line for each number of tokens that were left out.
+
+    >>> from textrnn.models.classifying import Deletion
+    >>> list(deletion_lines([Deletion(2, 0.31, 0.92)]))
+    ['without the 2 heaviest tokens 0.3100, without 2 random ones 0.9200']
+    """
+    for one in found:
+        heaviest = f"{one.tokens} heaviest tokens" if one.tokens > 1 else "heaviest token"
+        others = f"{one.tokens} random ones" if one.tokens > 1 else "a random one"
+        yield f"without the {heaviest} {one.heaviest:.4f}, without {others} {one.random:.4f}"
 
 
 def saliency_html(result: Classified) -> str:

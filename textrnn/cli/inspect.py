@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ from textrnn.cli._options import (
     examples,
     new_app,
 )
-from textrnn.cli._saliency import check_picture, draw_saliency
+from textrnn.cli._saliency import check_picture, deletion_lines, draw_saliency
 from textrnn.cli.sentiment import explained_line
 from textrnn.errors import UsageError
 
@@ -203,13 +204,18 @@ def saliency(
 ) -> None:
     """Show what each token weighs in a classifier's answer.
 
-    A token's weight is by how much the log-probability of the label falls where it is left out:
-    above 0 it speaks for the label, below 0 against it.
+    A token's weight is in nats of the label's log-probability: above 0 it speaks for the label,
+    below 0 against it. The engine onnx finds it by leaving the token out (occlusion), the engine
+    torch by integrated gradients.
+
+    The deletion test tells whether the weights mean something: the label's probability without the
+    heaviest tokens, and without as many random ones.
     """
     if picture is not None:
         check_picture(picture)
     classifier = open_classifier(model, engine=engine, device=device, threads=threads)
     result = classifier.classify(text, explain=True)
+    deletion = classifier.deletion_test(result) if result.tokens else []
     if picture is not None:
         draw_saliency(result, picture)
     record = {
@@ -217,10 +223,13 @@ def saliency(
         "label": result.label,
         "score": round(result.score, 6),
         "tokens": [[piece, round(weight, 4)] for piece, weight in result.tokens],
+        "method": result.method,
+        "deletion": [asdict(one) for one in deletion],
     }
     with open_output(None) as out:
         if json:
             out.write(json_line(record) + "\n")
-        else:
-            out.write(f"{result.label}\t{result.score:.4f}\n")
-            out.write(explained_line(result, out.isatty()) + "\n")
+            return
+        out.write(f"{result.label}\t{result.score:.4f}\t{result.method}\n")
+        out.write(explained_line(result, out.isatty()) + "\n")
+        out.writelines(line + "\n" for line in deletion_lines(deletion))

@@ -44,6 +44,7 @@ AT_ONCE = 1024
         "textrnn sentiment --input reviews.csv --column review --json --output labels.jsonl",
         'textrnn sentiment "Not bad at all." --explain',
         "textrnn sentiment --input tweets.txt --threshold 0.8",
+        "textrnn sentiment -m runs/forward/model --ensemble runs/backward/model --input tweets.txt",
     )
 )
 def sentiment(
@@ -59,6 +60,13 @@ def sentiment(
     ] = None,
     output: Output = None,
     model: Model = SHIPPED_CLASSIFIER,
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|DIR|ORG/NAME",
+            help="Another model of the same labels to answer together with; repeatable.",
+        ),
+    ] = None,
     threshold: Annotated[
         float, typer.Option(metavar="P", help="Below this probability the label is unsure.")
     ] = 0.0,
@@ -78,13 +86,21 @@ def sentiment(
     """Label texts, with probabilities.
 
     One line in, one line out, in order: the label, its probability and the text, with tabs between;
-    an empty line for an empty line. --explain adds a line for each text: its tokens, each with how
-    much the log-probability of the label falls where it is left out.
+    an empty line for an empty line. --ensemble averages the probabilities of several models, such
+    as a forward and a backward one.
+
+    --explain adds a line for each text: its tokens, each with its weight for the label in nats.
+    The engine onnx finds it by leaving the token out, the engine torch by integrated gradients.
+
+    A text in which the model knows few of the tokens, as in another script or language, gets
+    probabilities that are drawn toward even ones.
     """
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"--threshold is {threshold:g}: give a probability from 0 to 1")
     lines = read_texts(texts or (), source) if column is None else _column(texts, source, column)
-    classifier = open_classifier(model, engine=engine, device=device, threads=threads)
+    classifier = open_classifier(
+        model, ensemble or (), engine=engine, device=device, threads=threads
+    )
     options = {"threshold": threshold, "explain": explain, "batch_size": batch_size}
     typed = list(texts or ()) == ["-"] or str(source) == "-"
     at_once = 1 if typed and sys.stdin is not None and sys.stdin.isatty() else AT_ONCE
@@ -101,7 +117,7 @@ def _column(texts: Sequence[str] | None, source: Path | None, column: str) -> It
     """
     if texts or source is None or str(source) == "-":
         raise UsageError("--column names the text's column of a table: give it with --input FILE")
-    from textrnn.data.labelled import LabelledTable
+    from textrnn.data.labelled_tables import LabelledTable
     from textrnn.data.sources import is_table
 
     if not is_table(source):
@@ -153,6 +169,7 @@ def _record(text: str, result: Classified | None, explain: bool) -> dict[str, An
     record["scores"] = scores
     if explain:
         record["tokens"] = [[piece, round(weight, 4)] for piece, weight in result.tokens]
+        record["method"] = result.method
     return record
 
 

@@ -6,22 +6,31 @@ streams        windows of ids, for truncated backpropagation through time
 pair_sources   sentence pairs: aligned files, tables, hub sets
 pairs          sentence pairs as ids, mapped
 buckets        batches of pairs of like lengths
-labelled       labelled texts: tables, lines, a folder a class, hub sets
-labels         their names, and texts as ids
-label_batches  batches of them of like lengths
+labelled         labelled texts: tables, lines, a folder a class, hub sets
+labelled_tables  two columns of a table
+labels           the names of labels
+label_corpus     labelled texts as ids
+label_batches    batches of them of like lengths
+
+What makes tensors is loaded when it is first asked for: reading a table takes no PyTorch.
 """
 
 from __future__ import annotations
 
-from textrnn.data.buckets import PairBatch, PairBatches
+from typing import TYPE_CHECKING
+
 from textrnn.data.corpus import Corpus, prepare_corpus
-from textrnn.data.label_batches import LabelledBatch, LabelledBatches
+from textrnn.data.label_corpus import LabelledCorpus, prepare_labelled
 from textrnn.data.labelled import LabelledSource, open_labelled
-from textrnn.data.labels import LabelledCorpus, Labels, find_labels, prepare_labelled
+from textrnn.data.labels import Labels, find_labels
 from textrnn.data.pair_sources import AlignedFiles, PairSource, open_pairs
 from textrnn.data.pairs import PairCorpus, Pairs, PairSelection, PairsFrom, mix, prepare_pairs
 from textrnn.data.sources import HubText, LocalText, TextSource, open_source
-from textrnn.data.streams import IGNORE, TokenStreams, Window
+
+if TYPE_CHECKING:
+    from textrnn.data.buckets import PairBatch, PairBatches
+    from textrnn.data.label_batches import LabelledBatch, LabelledBatches
+    from textrnn.data.streams import IGNORE, TokenStreams, Window
 
 __all__ = [
     "IGNORE",
@@ -53,3 +62,21 @@ __all__ = [
     "prepare_labelled",
     "prepare_pairs",
 ]
+
+_HOMES = {
+    "IGNORE": "streams",
+    "LabelledBatch": "label_batches",
+    "LabelledBatches": "label_batches",
+    "PairBatch": "buckets",
+    "PairBatches": "buckets",
+    "TokenStreams": "streams",
+    "Window": "streams",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

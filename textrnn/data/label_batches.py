@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from textrnn.data.labels import LabelledCorpus
+from textrnn.data.label_corpus import LabelledCorpus
 from textrnn.data.streams import IGNORE
 from textrnn.errors import DataError
 from textrnn.tokenizers import PAD

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 from textrnn.config import DataSettings, LabelledDataSettings, SetSettings
+from textrnn.data.labelled_tables import LabelledTable, Row, rows_of_records
 from textrnn.data.sources import (
     SPLIT_NAMES,
-    TABLES,
     HubText,
-    ending_of,
     is_table,
     open_source,
     read_hub,
-    read_rows,
     read_text,
 )
 from textrnn.errors import DataError, did_you_mean
@@ -34,115 +30,6 @@ __all__ = [
 ]
 
 FASTTEXT = "__label__"
-
-
-class Row(NamedTuple):
-    """A labelled text as it was found.
-
-    Args:
-        place: its file and line, or its number in a set.
-        text: as it is there.
-        label: a cell: text, a number, or a list of them; None where there is none.
-    """
-
-    place: str
-    text: str
-    label: Any
-
-
-@dataclass(frozen=True)
-class LabelledTable:
-    """Two columns of a table: csv, tsv, jsonl or parquet, gzipped or not.
-
-    Args:
-        path: the file.
-        texts: names that the text's column may have; or its number, counted from 1, where the
-            table has no header.
-        label: the label's column.
-    """
-
-    path: Path
-    texts: tuple[str, ...]
-    label: str
-
-    @property
-    def name(self) -> str:
-        """What to call it in messages and on the model card."""
-        return self.path.name
-
-    def rows(self) -> Iterator[Row]:
-        """The rows.
-
-        Raises:
-            DataError: the file cannot be read, has no such columns, or a row is too short.
-        """
-        if ending_of(self.path) in (".tsv", ".csv"):
-            return self._of_cells()
-        return _of_records(self._records(), self.texts, self.label)
-
-    def _of_cells(self) -> Iterator[Row]:
-        cells = self._cells()
-        first = next(cells, None)
-        if first is None:
-            return
-        number, header = first
-        places = self._numbers(header)
-        if places is None:
-            places = _places(header, self.texts, self.label, str(self.path))
-        else:
-            yield self._row(number, header, places)
-        for number, row in cells:
-            if row:
-                yield self._row(number, row, places)
-
-    def _numbers(self, first: Sequence[str]) -> tuple[int, int] | None:
-        """The places of text and label, where they are given by number."""
-        if not (self.label.isdecimal() and all(text.isdecimal() for text in self.texts)):
-            return None
-        places = int(self.texts[0]) - 1, int(self.label) - 1
-        for place in places:
-            if not 0 <= place < len(first):
-                raise DataError(f"{self.path} has {len(first)} columns, no number {place + 1}")
-        return places
-
-    def _row(self, number: int, row: Sequence[str], places: tuple[int, int]) -> Row:
-        where = f"{self.path}, line {number:,}"
-        if len(row) <= max(places):
-            raise DataError(f"{where}: {len(row)} columns, no number {max(places) + 1}")
-        return Row(where, row[places[0]], row[places[1]])
-
-    def _cells(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row's last line and its cells; none for an empty line."""
-        lines = (line.removeprefix("\ufeff") for line in read_text(self.path))
-        if ending_of(self.path) == ".tsv":
-            stripped = (line.rstrip("\r\n") for line in lines)
-            for number, line in enumerate(stripped, 1):
-                yield number, line.split("\t") if line else []
-            return
-        csv.field_size_limit(1 << 30)  # a review may be longer than what is allowed at first
-        reader = csv.reader(lines, strict=True)
-        try:
-            for row in reader:
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise DataError(f"{self.path}, line {reader.line_num:,}: {error}") from error
-
-    def _records(self) -> Iterator[tuple[str, Any]]:
-        if ending_of(self.path) != ".jsonl":
-            rows = read_rows(self.path, TABLES[ending_of(self.path)])
-            for number, row in enumerate(rows, 1):
-                yield f"{self.path}, row {number:,}", row
-            return
-        for number, line in enumerate(read_text(self.path), 1):
-            if line.strip():
-                where = f"{self.path}, line {number:,}"
-                try:
-                    record = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise DataError(f"{where} is not JSON: {error}") from error
-                if not isinstance(record, dict):
-                    raise DataError(f"{where} is no object with a text and a label")
-                yield where, record
 
 
 @dataclass(frozen=True)
@@ -220,7 +107,7 @@ class HubLabelled:
         """The rows."""
         rows = read_hub(self.path, self.split, self.name_of_set, self.revision)
         numbered = ((f"{self.name}, row {n:,}", row) for n, row in enumerate(rows, 1))
-        return _of_records(numbered, self.texts, self.label)
+        return rows_of_records(numbered, self.texts, self.label)
 
 
 @dataclass(frozen=True)
@@ -296,25 +183,3 @@ def _class_folder(folder: Path, name: str, split: str) -> Path | None:
 
 def _is_class(path: Path) -> bool:
     return path.is_dir() and path.name[0] != "."
-
-
-def _of_records(rows: Iterator[tuple[str, Any]], texts: Sequence[str], label: str) -> Iterator[Row]:
-    for where, record in rows:
-        text, column = _places(list(record), texts, label, where)
-        names = list(record)
-        value = record[names[text]]
-        yield Row(where, "" if value is None else str(value), record[names[column]])
-
-
-def _places(header: Sequence[str], texts: Sequence[str], label: str, where: str) -> tuple[int, int]:
-    """Where text and label stand among the columns."""
-    names = list(header)
-    found = [name for name in texts if name in names]
-    for option, given, there in (("text", texts[0], bool(found)), ("label", label, label in names)):
-        if not there:
-            listed = ", ".join(repr(name[:40]) for name in names[:8])
-            raise DataError(
-                f"{where} has no column {given!r} among {listed}{did_you_mean(given, names)}: set "
-                f"data.{option} to one of them, or to a column's number where there is no header"
-            )
-    return names.index(found[0]), names.index(label)

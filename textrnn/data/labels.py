@@ -1,30 +1,23 @@
-"""The names of labels, and labelled texts as ids."""
+"""The names of labels."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from textrnn.config import LabelledDataSettings
-from textrnn.data.labelled import LabelledSource, Row
+from textrnn.data.labelled import LabelledSource
+from textrnn.data.labelled_tables import Row
 from textrnn.data.sources import read_text
 from textrnn.errors import DataError, did_you_mean
-from textrnn.tokenizers import BOS, EOS, UNK, Tokenizer, fold_markup
 
-__all__ = ["LabelledCorpus", "Labels", "find_labels", "named_labels", "prepare_labelled"]
+__all__ = ["SHOWN", "Labels", "find_labels", "named_labels"]
 
-ROWS_AT_ONCE = 5_000
 MOST_LABELS = 4_096
 SHOWN = 12
+"""Labels that a message names."""
 
 
 @dataclass(frozen=True)
@@ -139,181 +132,3 @@ def find_labels(source: LabelledSource, data: LabelledDataSettings, several: boo
         only = f"only the label {names[0]!r}" if names else "no text with a label"
         raise DataError(f"{source.name} has {only}: a classifier needs two")
     return Labels(names, several, data.separator)
-
-
-@dataclass(frozen=True)
-class LabelledCorpus:
-    """Labelled texts as ids, in memory.
-
-    Args:
-        name: where they came from.
-        ids: of all texts, one after the other, each with BOS and EOS.
-        ends: (N,), where each text ends in ``ids``.
-        targets: labels (N,), or (N, C) of 0 and 1 where a text may have several.
-        digests: (N,), of each text, to find it again.
-        classes: the labels' names.
-        unknown: ids that are UNK.
-        empty: texts without a word, which were left out.
-        bytes: of the texts in UTF-8.
-    """
-
-    name: str
-    ids: NDArray[np.uint32]
-    ends: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    digests: NDArray[np.int64]
-    classes: tuple[str, ...]
-    unknown: int = 0
-    empty: int = 0
-    bytes: int = 0
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def lengths(self) -> NDArray[np.int64]:
-        """The ids of each text (N,)."""
-        return np.diff(self.ends, prepend=0)
-
-    def text(self, row: int) -> NDArray[np.uint32]:
-        """The ids of a text (T,)."""
-        begin = int(self.ends[row - 1]) if row else 0
-        return self.ids[begin : int(self.ends[row])]
-
-    def counts(self) -> NDArray[np.int64]:
-        """How many texts each label has (C,)."""
-        if self.targets.ndim == 2:
-            return np.asarray(self.targets.sum(0))
-        return np.bincount(self.targets, minlength=len(self.classes))
-
-    def select(self, rows: NDArray[np.int64], name: str) -> LabelledCorpus:
-        """Some of the texts, in that order."""
-        lengths = self.lengths()[rows]
-        texts = [self.text(int(row)) for row in rows]
-        return LabelledCorpus(
-            name=name,
-            ids=np.concatenate(texts),
-            ends=np.cumsum(lengths),
-            targets=self.targets[rows],
-            digests=self.digests[rows],
-            classes=self.classes,
-        )
-
-    def split(self, share: float) -> tuple[LabelledCorpus, LabelledCorpus]:
-        """The texts without a share that is held out, and that share, both with all labels.
-
-        Every so manieth of each label's texts is held out; of a label with a single text, none.
-        """
-        step = max(2, round(1.0 / share))
-        keys = self.targets if self.targets.ndim == 1 else self.targets.argmax(1)
-        held = np.zeros(len(self), bool)
-        for key in np.unique(keys):
-            held[np.flatnonzero(keys == key)[step // 2 :: step]] = True
-        if not held.any():
-            raise DataError(
-                f"{self.name} has {len(self):,} texts: too few to hold some of them out"
-            )
-        return (
-            self.select(np.flatnonzero(~held), self.name),
-            self.select(np.flatnonzero(held), f"{self.name} (held out)"),
-        )
-
-    def balance(self) -> str:
-        """How many texts there are of each label, in a line."""
-        counts = self.counts()
-        order = np.argsort(-counts, kind="stable")
-        parts = [f"{self.classes[place]} {counts[place]:,}" for place in order[:SHOWN]]
-        if len(order) > SHOWN:
-            parts.append(f"{len(order) - SHOWN} more down to {counts[order[-1]]:,}")
-        return f"{self.name}: {len(self):,} texts ({', '.join(parts)})"
-
-    def shared_with(self, other: LabelledCorpus) -> int:
-        """How many of these texts stand in the other corpus, too."""
-        return int(np.isin(self.digests, other.digests).sum())
-
-
-def prepare_labelled(
-    source: LabelledSource,
-    labels: Labels,
-    tokenizer: Tokenizer,
-    *,
-    max_length: int | None = None,
-    sampling: tuple[float, int] | None = None,
-    backward: bool = False,
-) -> LabelledCorpus:
-    """Encode labelled texts: BOS, the ids, EOS. Texts without a word are left out and counted.
-
-    Args:
-        source: the texts.
-        labels: the names of their labels.
-        tokenizer: what encodes them.
-        max_length: ids of a text, BOS and EOS among them; longer ones are cut. None: however long.
-        sampling: alpha and seed of a random segmentation; None for the most likely one.
-        backward: each text from its last id to its first, behind BOS and before EOS as ever.
-
-    Raises:
-        DataError: a text or a label cannot be read, or there is none.
-    """
-    runs: list[NDArray[np.uint32]] = []
-    lengths: list[int] = []
-    targets: list[Any] = []
-    digests: list[int] = []
-    counts: Counter[str] = Counter()
-    for row, ids in _encoded(source, tokenizer, sampling):
-        found = labels.of(row)
-        if not row.text:
-            counts["empty"] += 1
-            continue
-        kept = ids if max_length is None else ids[: max_length - 2]
-        runs.append(np.array([BOS, *(kept[::-1] if backward else kept), EOS], np.uint32))
-        lengths.append(len(kept) + 2)
-        targets.append(_indicator(found, len(labels.names)) if labels.several else found[0])
-        digest = hashlib.blake2b(row.text.encode(), digest_size=8).digest()
-        digests.append(int.from_bytes(digest, "little", signed=True))
-        counts["unknown"] += kept.count(UNK)
-        counts["bytes"] += len(row.text.encode())
-    if not runs:
-        raise DataError(f"{source.name} has no text: a classifier needs labelled texts")
-    return LabelledCorpus(
-        name=source.name,
-        ids=np.concatenate(runs),
-        ends=np.cumsum(lengths),
-        targets=np.array(targets, np.int64),
-        digests=np.array(digests, np.int64),
-        classes=labels.names,
-        unknown=counts["unknown"],
-        empty=counts["empty"],
-        bytes=counts["bytes"],
-    )
-
-
-def _indicator(found: Sequence[int], classes: int) -> list[int]:
-    return [int(place in found) for place in range(classes)]
-
-
-def _encoded(
-    source: LabelledSource, tokenizer: Tokenizer, sampling: tuple[float, int] | None
-) -> Iterator[tuple[Row, list[int]]]:
-    """Each row, its text on one line, and the ids of that."""
-    rows = source.rows()
-    seen = 0
-    while some := [row._replace(text=fold_markup(row.text)) for row in islice(rows, ROWS_AT_ONCE)]:
-        if sampling is None:
-            yield from zip(some, _encode(some, tokenizer), strict=True)
-        else:
-            alpha, seed = sampling
-            for number, row in enumerate(some, seen):
-                drawn = hash((seed, number)) % 2**31
-                yield row, tokenizer.encode_sampled(row.text, alpha=alpha, seed=drawn)
-        seen += len(some)
-
-
-def _encode(rows: Sequence[Row], tokenizer: Tokenizer) -> list[list[int]]:
-    try:
-        return list(tokenizer.encode_lines([row.text for row in rows]))
-    except DataError:  # a lone surrogate, in one of so many: find out where
-        for row in rows:
-            try:
-                tokenizer.encode(row.text)
-            except DataError as error:
-                raise DataError(f"{row.place}: {error}") from None
-        raise

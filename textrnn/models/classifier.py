@@ -12,9 +12,11 @@ from textrnn.errors import UsageError
 from textrnn.models.classifying import (
     UNSURE,
     Classified,
+    Deletion,
     Explanation,
     Reader,
     check_alike,
+    deletion_test,
     explain,
 )
 from textrnn.models.classifying.reader import BATCH_SIZE
@@ -133,6 +135,18 @@ class SentimentClassifier:
             for reader in self.readers
         ]
         return np.asarray(np.mean(tables, axis=0))
+
+    def deletion_test(self, result: Classified) -> list[Deletion]:
+        """How far the label of an explained text falls without its heaviest tokens.
+
+        See :func:`textrnn.models.classifying.deletion_test`.
+
+        Raises:
+            UsageError: the result has no explanation.
+        """
+        if not result.tokens:
+            raise UsageError("the result has no weights to test: classify with explain=True")
+        return deletion_test(self.readers, result)
 
     def _result(
         self, text: str, values: NDArray[np.float64], threshold: float, explained: bool
