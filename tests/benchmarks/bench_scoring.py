@@ -32,7 +32,7 @@ import textrnn
 from textrnn.cli.score import AT_ONCE, score_texts
 from textrnn.data import IGNORE
 from textrnn.generation import pad_right
-from textrnn.models.language_model import in_batches
+from textrnn.models.scoring import in_batches
 from textrnn.tasks import network_from_folder
 
 Way = Callable[[], object]

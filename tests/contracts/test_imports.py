@@ -36,6 +36,7 @@ BRIDGES = {  # the files of the inference wing that may know the training wing
     "engines.torch",
     "engines._torch_classification",
     "engines._torch_device",
+    "engines._torch_learning",
     "engines._torch_tools",
     "engines._torch_translation",
 }

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.models import Glossary, TranslationSettings, Translator
-from textrnn.models.translating.ensemble import Ensemble, check_alike
+from textrnn.models.together import check_alike
+from textrnn.models.translating.ensemble import Ensemble
 from textrnn.tokenizers import UNK
 from textrnn.tokenizers.byte import ByteTokenizer
 from textrnn.tokenizers.word import WordTokenizer
@@ -394,7 +395,7 @@ def test_models_of_other_vocabularies_do_not_translate_together() -> None:
 
     one, same = folder("a", ["en", "de"], "x"), folder("b", ["en", "de"], "x")
     check_alike([one, same])
-    with pytest.raises(UsageError, match="c has another vocabulary than a: models that translate"):
+    with pytest.raises(UsageError, match="c has another vocabulary than a: models that answer"):
         Translator.open(one, same, folder("c", ["en", "de"], "y"))
     with pytest.raises(UsageError, match="d has another languages than a"):
         Translator.open(one, folder("d", ["de", "en"], "x"))

@@ -16,7 +16,16 @@ from typing import Any, BinaryIO, TextIO, cast
 from textrnn.cli._errors import warn
 from textrnn.errors import DataError, UsageError
 
-__all__ = ["aligned", "figure", "json_line", "one_line", "open_output", "read_lines", "read_texts"]
+__all__ = [
+    "aligned",
+    "figure",
+    "json_line",
+    "one_line",
+    "open_output",
+    "read_book",
+    "read_lines",
+    "read_texts",
+]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -54,6 +63,18 @@ def _checked(text: str) -> str:
 def _lines_of(path: Path) -> Iterator[str]:
     with _open(path) as stream:
         yield from read_lines(stream, str(path))
+
+
+def read_book(path: Path) -> str:
+    """A whole text in a file, or on stdin where the path is ``-``.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8.
+    """
+    if str(path) == "-":
+        return _decoded(sys.stdin.buffer.read(), "<stdin>")
+    with _open(path) as stream:
+        return _decoded(stream.read(), str(path)).removeprefix("\ufeff")
 
 
 def _open(path: Path) -> BinaryIO:

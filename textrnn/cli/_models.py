@@ -63,20 +63,25 @@ def open_folder(name: str, task: str | None = None) -> ModelFolder:
 
 
 def open_language_model(
-    name: str, *, engine: str, device: str, threads: int | None
+    name: str,
+    others: Sequence[str] = (),
+    *,
+    engine: str,
+    device: str,
+    threads: int | None,
 ) -> LanguageModel:
-    """The language model called ``name``, ready to use.
+    """The language model called ``name``, ready to use, alone or together with ``others``.
 
     Raises:
         UnknownNameError: no such model.
-        UsageError: it is a model for another task.
-        ModelFolderError: it is damaged.
-        EngineError: it cannot run here.
+        UsageError: one of them is a model for another task, or they have different vocabularies.
+        ModelFolderError: one of them is damaged.
+        EngineError: one of them cannot run here.
     """
-    folder = open_folder(name, "language_modeling")
+    folders = [open_folder(one, "language_modeling") for one in (name, *others)]
     from textrnn.models import LanguageModel
 
-    return LanguageModel.open(folder, engine=engine, device=device, threads=threads)
+    return LanguageModel.open(*folders, engine=engine, device=device, threads=threads)
 
 
 def open_translator(

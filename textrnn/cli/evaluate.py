@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from textrnn.cli._io import aligned, figure, json_line, open_output
+from textrnn.cli._changing import (
+    CacheLambda,
+    CacheSize,
+    CacheTheta,
+    Decay,
+    Ensemble,
+    LearningRate,
+    Segment,
+    read_cache,
+    read_learning,
+)
+from textrnn.cli._evaluation import Changing, Data, Place, evaluate_models
 from textrnn.cli._minimal_pairs import evaluate_minimal_pairs, refuse_beside_minimal_pairs
 from textrnn.cli._models import SHIPPED
 from textrnn.cli._options import (
@@ -25,10 +35,7 @@ from textrnn.cli._options import (
 )
 from textrnn.errors import UsageError
 
-if TYPE_CHECKING:
-    from textrnn.metrics import Comparison
-
-__all__ = ["Data", "Place", "app", "comparison_line", "evaluate_models"]
+__all__ = ["app"]
 
 app = new_app()
 
@@ -38,6 +45,8 @@ app = new_app()
         "textrnn evaluate --data book.txt",
         "textrnn evaluate -m runs/stories/model --data texts/ --split valid --json",
         "textrnn evaluate -m runs/mine/model --data book.txt --compare stories-en",
+        "textrnn evaluate -m runs/mine/model --data book.txt --cache 2000",
+        "textrnn evaluate -m runs/mine/model --data book.txt --dynamic",
         "textrnn evaluate --minimal-pairs blimp/anaphor_number_agreement.jsonl",
         "textrnn evaluate -m runs/en-de/model --data pairs/test          (test.en and test.de)",
         "textrnn evaluate -m runs/en-de/model --data test.en --references test.de",
@@ -88,6 +97,22 @@ def evaluate(
             help="Of a translator: how BLEU cuts words; char for ja, zh and th, else 13a.",
         ),
     ] = None,
+    ensemble: Ensemble = None,
+    cache: CacheSize = None,
+    cache_theta: CacheTheta = None,
+    cache_lambda: CacheLambda = None,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Let a language model learn from what it reads.")
+    ] = False,
+    learning_rate: LearningRate = None,
+    decay: Decay = None,
+    segment: Segment = None,
+    statistics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|HUB_ID", help="With --dynamic: a text for the gradients' mean squares."
+        ),
+    ] = None,
     compare: Annotated[
         str | None,
         typer.Option(metavar="NAME|DIR|ORG/NAME", help="Another model, and a paired bootstrap."),
@@ -117,10 +142,26 @@ def evaluate(
     --minimal-pairs reads lines of JSON with sentence_good and sentence_bad, and tells in how many
     the good sentence is the more probable one, over all and for each UID. A tie counts as wrong.
 
+    --cache N mixes a language model's probabilities with those of what came after similar states
+    among the last N tokens (arXiv:1612.04426); --dynamic lets it learn from each segment after it
+    has been predicted (arXiv:1709.07432), for which --engine auto is torch. Either way the text is
+    read as one stream, with nothing reset between documents, and the scores come without and with
+    it; gain is the share by which the perplexity is lower. The folder stays as it is.
+
+    --ensemble averages the probabilities of several language models.
+
     A folder's 8-bit graphs are what --engine auto runs; --engine torch gives the figures in
     float32.
     """
     place = Place(engine, device, threads)
+    changing = Changing(
+        tuple(ensemble or ()),
+        read_cache(cache, cache_theta, cache_lambda),
+        read_learning(dynamic, "--dynamic", learning_rate, decay, segment),
+        statistics,
+    )
+    if statistics is not None and not dynamic:
+        raise UsageError("--statistics applies beside --dynamic only: give both, or leave it out")
     if minimal_pairs is not None:
         refuse_beside_minimal_pairs(
             data=data,
@@ -132,6 +173,7 @@ def evaluate(
             references=references,
             tokenize=tokenize,
             compare=compare,
+            **changing.given(),
         )
         evaluate_minimal_pairs(minimal_pairs, model, vars(place), output, as_json=json)
         return
@@ -139,86 +181,8 @@ def evaluate(
         raise UsageError("nothing to measure on: give --data, or --minimal-pairs FILE")
     if compare == model:
         raise UsageError(f"--compare {compare} is the model itself: name another one")
+    for name in changing.given() if compare is not None else ():
+        raise UsageError(f"--{name} does not apply beside --compare: leave one of them out")
     names = [model] if compare is None else [model, compare]
     asked = Data(data, split, column, source, target, label, tuple(references or ()), tokenize)
-    evaluate_models(names, asked, place, output, as_json=json)
-
-
-@dataclass(frozen=True)
-class Data:
-    """What to measure on."""
-
-    data: str
-    split: str | None
-    column: str | None
-    source: str | None
-    target: str | None
-    label: str | None
-    references: tuple[Path, ...]
-    tokenize: str | None
-
-    def given(self) -> dict[str, Any]:
-        """What a record says of it: what was given, and what always decides a score."""
-        pairs = {
-            "source": self.source,
-            "target": self.target,
-            "label": self.label,
-            "tokenize": self.tokenize,
-        }
-        named = {name: value for name, value in pairs.items() if value is not None}
-        files = {"references": [str(file) for file in self.references]} if self.references else {}
-        always = {"data": self.data, "split": self.split, "column": self.column or "text"}
-        return {**always, **named, **files}
-
-
-@dataclass(frozen=True)
-class Place:
-    """What runs the models, and where."""
-
-    engine: str
-    device: str
-    threads: int | None
-
-
-def evaluate_models(
-    names: list[str], data: Data, place: Place, output: Path | None, *, as_json: bool
-) -> None:
-    """Write the scores of one model, or of two with a comparison."""
-    from textrnn import recipe as recipes
-
-    asked = {**vars(data), **vars(place)}
-    scores = {name: recipes.evaluate(name, **asked) for name in names}
-    compared = recipes.compare(names[0], names[1], **asked) if len(names) == 2 else {}
-    with open_output(output) as out:
-        if as_json:
-            for name, figures in scores.items():
-                out.write(json_line({"model": name, **data.given(), **figures}) + "\n")
-            for score, comparison in compared.items():
-                record = {"comparison": names, "score": score, **asdict(comparison)}
-                out.write(json_line(record) + "\n")
-            return
-        rows = [["", *scores]] if compared else []
-        for key in scores[names[0]]:
-            row = [key.replace("_", " "), *(figure(figures[key]) for figures in scores.values())]
-            rows.append(row)
-        out.writelines(line + "\n" for line in aligned(rows))
-        for score, comparison in compared.items():
-            out.write(comparison_line(score, comparison) + "\n")
-
-
-def comparison_line(score: str, comparison: Comparison) -> str:
-    """The difference in a score, its interval, and how it was made.
-
-    >>> from textrnn.metrics import paired_bootstrap
-    >>> result = paired_bootstrap([8, 8, 8], [6, 6, 6], [4, 4, 4])
-    >>> comparison_line("bits_per_byte", result)  # doctest: +ELLIPSIS
-    'line by line: 2.0000 and 1.5000 bits per byte; difference -0.5000 (95% from -0.5000 to ...'
-    """
-    interval = comparison.interval
-    between = f" (95% from {interval[0]:+.4f} to {interval[1]:+.4f})" if interval else ""
-    return (
-        f"line by line: {comparison.first:.4f} and {comparison.second:.4f} "
-        f"{score.replace('_', ' ')}; "
-        f"difference {comparison.second - comparison.first:+.4f}{between}, "
-        f"p = {comparison.p_value:.3f}; {comparison.making}"
-    )
+    evaluate_models(names, (asked, changing, place), output, as_json=json)

@@ -9,6 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
+from textrnn.cli._changing import (
+    CacheLambda,
+    CacheSize,
+    CacheTheta,
+    Decay,
+    Ensemble,
+    LearningRate,
+    Segment,
+    read_cache,
+    read_learning,
+)
 from textrnn.cli._generation import (
     LISTS,
     NUMBERS,
@@ -19,7 +30,7 @@ from textrnn.cli._generation import (
     read_settings,
     write_texts,
 )
-from textrnn.cli._io import open_output, read_texts
+from textrnn.cli._io import open_output, read_book, read_texts
 from textrnn.cli._models import SHIPPED, open_language_model
 from textrnn.cli._options import (
     Device,
@@ -49,6 +60,7 @@ app = new_app()
         "textrnn generate --input prompts.txt --json --output texts.jsonl",
         'textrnn generate -p "Far away" --save-state far.state',
         "textrnn generate --state far.state",
+        'textrnn generate -p "The sea" --adapt melville.txt',
     )
 )
 def generate(
@@ -124,6 +136,17 @@ def generate(
     length_penalty: Annotated[
         float | None, typer.Option(metavar="X", help="Of the beam search; above 1 for longer.")
     ] = None,
+    ensemble: Ensemble = None,
+    adapt: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Learn from a text first; --engine auto is then torch."),
+    ] = None,
+    learning_rate: LearningRate = None,
+    decay: Decay = None,
+    segment: Segment = None,
+    cache: CacheSize = None,
+    cache_theta: CacheTheta = None,
+    cache_lambda: CacheLambda = None,
     stream: Annotated[
         bool | None,
         typer.Option("--stream/--no-stream", help="Write as it comes; so on a terminal."),
@@ -147,13 +170,27 @@ def generate(
     Writes the prompt and what follows it. A prompt comes from --prompt, or each line of a file or
     of stdin is one; its text is then one line too, with line breaks written as \n. What is not
     given is as the model recommends.
+
+    With --adapt the model learns from a text before it writes (dynamic evaluation,
+    arXiv:1709.07432); its folder stays as it is. With --cache N it remembers the last N tokens of
+    the text and says again what it said in similar places (arXiv:1612.04426); a state that is saved
+    holds the cache. With --ensemble several models write together.
     """
     given = {name: ctx.params[name] for name in NUMBERS if ctx.params[name] is not None}
     lists = {name: ctx.params[name] or [] for name in LISTS}
     prompts, by_line = _prompts(prompt, source, state, save_state)
     read_settings(given, {"stop": lists["stop"]})  # what is wrong is said before a model loads
     form = Form(json=json, by_line=by_line, stream=_streams(stream, given, json, output))
-    lm = open_language_model(model, engine=engine, device=device, threads=threads)
+    if adapt is not None and save_state is not None:
+        raise UsageError(
+            "--save-state does not apply to --adapt: a state does not hold what a model has learnt"
+        )
+    learning = read_learning(adapt is not None, "--adapt", learning_rate, decay, segment)
+    memory = read_cache(cache, cache_theta, cache_lambda)
+    book = None if adapt is None else read_book(adapt)
+    lm = open_language_model(model, ensemble or (), engine=engine, device=device, threads=threads)
+    lm = lm if book is None else lm.adapt(book, learning)
+    lm = lm if memory is None else lm.with_cache(memory)
     settings = read_settings(given, lists, lm)
     with open_output(output) as out, option_names():
         if state is None and save_state is None:

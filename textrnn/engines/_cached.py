@@ -42,7 +42,7 @@ class Cache:
 
     size: int
     theta: float = 0.3
-    weight: float = 0.1
+    weight: float = 0.2
 
     def __post_init__(self) -> None:
         """Check every value."""

@@ -32,10 +32,10 @@ class Learning:
     textrnn.errors.UsageError: segment is 0: give a whole number of at least 1
     """
 
-    learning_rate: float = 1e-3
-    decay: float = 5e-3
-    segment: int = 20
-    epsilon: float = 1e-4
+    learning_rate: float = 3e-3
+    decay: float = 1e-3
+    segment: int = 40
+    epsilon: float = 1e-3
 
     def __post_init__(self) -> None:
         """Check every value."""

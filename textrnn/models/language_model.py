@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from os import PathLike
-from typing import TYPE_CHECKING, Unpack, cast, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 import numpy as np
 
-from textrnn.engines import Engine, open_engine
+from textrnn.engines import Cache, CachedEngine, Engine, Learning, as_learning
 from textrnn.errors import ModelFolderError, UsageError
-from textrnn.generation import GenerationOptions, GenerationSettings, TextOptions, pad_right
+from textrnn.generation import GenerationOptions, GenerationSettings, TextOptions
 from textrnn.models.pool import ROWS, Pool
-from textrnn.models.results import Generation, Score, TokenScore
+from textrnn.models.results import Generation, Score
+from textrnn.models.scoring import score_texts
 from textrnn.models.session import Session
+from textrnn.models.together import open_together
+from textrnn.models.unknown import unknown_pieces
 from textrnn.models.writing import begin, search, write_tokens
-from textrnn.tokenizers import UNK, Tokenizer
+from textrnn.tokenizers import Tokenizer
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
 
-__all__ = ["LanguageModel", "in_batches"]
+__all__ = ["LanguageModel"]
 
-_PARTS = (r"\s?\S+", r"\s?\w+|\s?[^\w\s]", ".")  # words, words without marks, characters
-_ROWS = 64  # texts generated or scored at once
-_SCORED_AT_ONCE = 32_768  # tokens, padding included
+_ROWS = 64  # texts searched for at once
 
 
 class LanguageModel:
@@ -39,16 +40,28 @@ class LanguageModel:
         folder: the model folder.
         engine: what runs it.
         tokenizer: text to ids and back.
+        others: further folders that the engine runs together with this one.
+        learnt: whether the parameters are no longer those of the folders.
 
     Raises:
         ModelFolderError: the folder recommends a generation setting that does not exist or is not
             allowed.
     """
 
-    def __init__(self, folder: ModelFolder, engine: Engine, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        *,
+        others: Sequence[ModelFolder] = (),
+        learnt: bool = False,
+    ) -> None:
         self.folder = folder
         self.engine = engine
         self.tokenizer = tokenizer
+        self.others = tuple(others)
+        self.learnt = learnt
         try:
             GenerationSettings().resolve(folder.generation)
         except UsageError as error:
@@ -58,24 +71,61 @@ class LanguageModel:
     def open(
         cls,
         folder: ModelFolder,
-        *,
+        *others: ModelFolder,
         engine: str = "auto",
         device: str = "auto",
         threads: int | None = None,
     ) -> LanguageModel:
-        """Make a model folder ready; see :func:`textrnn.engines.open_engine`.
+        """Make a model folder ready, or several that answer together (an ensemble).
+
+        An ensemble's distribution is the mean of its models'; the first folder's recommended
+        settings apply. See :func:`textrnn.engines.open_engine`.
 
         Raises:
             ModelFolderError: the folder holds another kind of model, or is damaged.
-            UsageError: an unknown engine or device, or a number of threads that is not allowed.
+            UsageError: an unknown engine or device, a number of threads that is not allowed, a
+                model that reads backward, or models of different vocabularies.
             EngineError: the engine cannot run this model here.
         """
-        if folder.task != "language_modeling":
-            raise ModelFolderError(
-                f"{folder.path} is a model for {folder.task}, not a language model"
-            )
-        opened = open_engine(folder, engine=engine, device=device, threads=threads)
-        return cls(folder, cast(Engine, opened), folder.tokenizer())
+        engines = open_together((folder, *others), engine=engine, device=device, threads=threads)
+        folder.need_forward()
+        return cls(folder, engines, folder.tokenizer(), others=others)
+
+    @property
+    def parameters_sha256(self) -> str:
+        """Of the folder's parameters, or of those of all its folders."""
+        hashes = [folder.parameters_sha256 for folder in (self.folder, *self.others)]
+        return hashes[0] if len(hashes) == 1 else sha256("".join(hashes).encode()).hexdigest()
+
+    def with_cache(self, cache: Cache) -> LanguageModel:
+        """The same model with a neural cache, in the place of the one that it may have.
+
+        Every text has its own, which is empty at the text's beginning; see
+        :class:`textrnn.engines.Cache`. It makes what the text has said already more probable.
+        """
+        engine = self.engine.engine if isinstance(self.engine, CachedEngine) else self.engine
+        return self._with(CachedEngine(engine, cache), self.learnt)
+
+    def adapt(self, text: str, learning: Learning | None = None) -> LanguageModel:
+        """A copy of the model that has learnt from a text; nothing else is changed.
+
+        It reads the text after BOS, and learns from each segment as in dynamic evaluation
+        (arXiv:1709.07432), the mean squares of the gradients being those of the text so far.
+
+        Args:
+            text: what to learn from.
+            learning: how; None: as :class:`textrnn.engines.Learning` says.
+
+        Raises:
+            EngineError: the engine has no gradients, or the learning rate is too high.
+            UsageError: it is not text.
+        """
+        learner = as_learning(self.engine).learner(learning or Learning())
+        deque(learner.read(np.array(begin(self, text))), 0)
+        return self._with(learner.engine, learnt=True)
+
+    def _with(self, engine: Engine, learnt: bool) -> LanguageModel:
+        return LanguageModel(self.folder, engine, self.tokenizer, others=self.others, learnt=learnt)
 
     @overload
     def generate(self, prompt: str = "", **options: Unpack[TextOptions]) -> Generation: ...
@@ -183,28 +233,12 @@ class LanguageModel:
 
     def score(self, text: str | Sequence[str]) -> Score | list[Score]:
         """How well the model predicts a text after BOS, or each of a list of texts."""
-        texts = [text] if isinstance(text, str) else list(text)
-        rows = [begin(self, one) for one in texts]
-        scores: dict[int, Score] = {}
-        for batch in in_batches(map(len, rows)):
-            log_probs, _ = self.engine.score(*pad_right([rows[place] for place in batch]))
-            bits = (log_probs.astype(np.float64) / -math.log(2)).tolist()
-            for place, surprisals in zip(batch, bits, strict=True):
-                ids = rows[place][1:]
-                pieces = self.tokenizer.pieces(ids)
-                tokens = map(TokenScore, pieces, ids, surprisals[1 : len(ids) + 1])
-                scores[place] = Score(texts[place], tuple(tokens))
-        return scores[0] if isinstance(text, str) else [scores[i] for i in range(len(texts))]
+        scores = score_texts(self, [text] if isinstance(text, str) else list(text))
+        return scores[0] if isinstance(text, str) else scores
 
     def unknown_pieces(self, text: str) -> list[str]:
-        """The parts of a text that the vocabulary lacks, each once, in order.
-
-        The model reads UNK in their place. They are words where the tokenizer takes words whole,
-        else characters.
-        """
-        if UNK not in self.tokenizer.encode(text):
-            return []
-        return list(dict.fromkeys(_unknown(self.tokenizer, text, _PARTS)))
+        """What of a text the vocabulary lacks: words or characters, each once, in order."""
+        return unknown_pieces(self.tokenizer, text)
 
     def resolve_settings(
         self, settings: GenerationSettings | None, options: GenerationOptions | TextOptions
@@ -218,33 +252,3 @@ class LanguageModel:
             name = next(iter(options))
             raise UsageError(f"{name} stands beside settings: give all options in one of them")
         return (settings or GenerationSettings.of(options)).resolve(self.folder.generation)
-
-
-def _unknown(tokenizer: Tokenizer, text: str, parts: Sequence[str]) -> Iterator[str]:
-    """Parts of a text that are one UNK, looked for in smaller and smaller parts."""
-    for part in re.findall(parts[0], text, re.DOTALL):
-        ids = tokenizer.encode(part)
-        if UNK in ids:
-            body = part.lstrip()
-            before = tokenizer.encode(part[: len(part) - len(body)])
-            if len(parts) == 1 or ids[len(before) :] == [UNK]:
-                yield body or part
-            else:
-                yield from _unknown(tokenizer, part, parts[1:])
-
-
-def in_batches(lengths: Iterable[int]) -> Iterator[list[int]]:
-    """Places of texts of about the same length, as many together as there are rows and tokens for.
-
-    >>> list(in_batches([3, 40_000, 2]))
-    [[2, 0], [1]]
-    """
-    known, batch = list(lengths), list[int]()
-    for place in sorted(range(len(known)), key=known.__getitem__):
-        size = len(batch) + 1
-        if batch and (size > _ROWS or known[place] * size > _SCORED_AT_ONCE):
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
+from textrnn.engines import Learning
 from textrnn.errors import GenerationError
 from textrnn.generation import (
     HISTORY,
@@ -73,16 +74,33 @@ class Session:
         Raises:
             GenerationError: the file is damaged, or was saved with another model or engine.
         """
-        return cls(model, read_session(path, model.engine, model.folder.parameters_sha256))
+        return cls(model, read_session(path, model.engine, model.parameters_sha256))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the session to a file, whole or not at all.
+        """Write the session to a file, whole or not at all; its cache with it, if it has one.
 
         Raises:
-            GenerationError: the file cannot be written.
+            GenerationError: the file cannot be written, or the session's model has learnt from a
+                text, as such a file does not hold parameters.
         """
-        sha256 = self._model.folder.parameters_sha256
-        write_session(path, self._now(), self._model.engine, sha256)
+        if self._model.learnt:
+            raise GenerationError(
+                "a session's file does not hold what its model has learnt: save the session before "
+                "it adapts, and let it adapt again when it is loaded"
+            )
+        write_session(path, self._now(), self._model.engine, self._model.parameters_sha256)
+
+    def adapt(self, text: str, learning: Learning | None = None) -> None:
+        """Let the session's own model learn from a text; see :meth:`LanguageModel.adapt`.
+
+        The session stays at its place: the text does not become a part of it. The model that the
+        session was made by is not changed, nor are its other sessions.
+
+        Raises:
+            EngineError: the engine has no gradients, or the learning rate is too high.
+            UsageError: it is not text.
+        """
+        self._model = self._model.adapt(text, learning)
 
     def fork(self) -> Session:
         """Another session at the same place; with the same options, it goes on to the same text."""

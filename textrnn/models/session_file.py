@@ -99,7 +99,7 @@ def read_session(path: str | PathLike[str], engine: Engine, parameters_sha256: s
     for name, wanted, hint in (
         ("format_version", FORMAT_VERSION, "use the version of textrnn that saved it"),
         ("parameters_sha256", parameters_sha256, "open the model that it was saved with"),
-        ("engine", engine.name, "open the model with that engine"),
+        ("engine", engine.name, "open the model with that engine (+cache: with a cache)"),
     ):
         if fields.get(name) != wanted:
             found = fields.get(name)

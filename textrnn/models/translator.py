@@ -10,10 +10,11 @@ import numpy as np
 from textrnn.engines import TranslationEngine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.generation import pad_right
+from textrnn.models.together import check_alike
 from textrnn.models.translating.assembling import assemble, token_scores
 from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.decoding import Draft, decode
-from textrnn.models.translating.ensemble import Ensemble, check_alike
+from textrnn.models.translating.ensemble import Ensemble
 from textrnn.models.translating.results import AttentionMap, Translation, TranslationScore
 from textrnn.models.translating.searching import Request
 from textrnn.models.translating.segments import Segment, clean, split_text

@@ -124,6 +124,7 @@ def find_labelled(folder: ModelFolder, asked: Asked) -> LabelledSource:
         source=asked.source,
         target=asked.target,
         tokenize=asked.tokenize,
+        **asked.of_language_models,
     )
     path, split = local_or_hub(asked.data), asked.split
     if path.is_file() and split is not None:

@@ -22,11 +22,13 @@ from textrnn.data import (
     prepare_corpus,
 )
 from textrnn.data.sources import is_table
-from textrnn.engines import Engine, open_engine
+from textrnn.engines import Engine
 from textrnn.errors import DataError, UsageError
 from textrnn.metrics import Comparison, TextScore, bits_of, paired_bootstrap
-from textrnn.model_folder import ModelFolder
+from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.models import LanguageModel
+from textrnn.models.together import open_together
+from textrnn.recipe.changing_scores import score_changing
 from textrnn.recipe.tasks._base import Asked
 from textrnn.tasks import Scores
 from textrnn.tasks.language_modeling import scores_of
@@ -45,15 +47,35 @@ def score_text(folder: ModelFolder, asked: Asked) -> Scores:
     """A language model's scores on a text, the state carried along it.
 
     The text is cut into 32 streams that are read side by side, each from the start of a text;
-    every token but the first is predicted once.
+    every token but the first is predicted once. With a cache or dynamic evaluation it is one
+    stream; see :func:`~textrnn.recipe.changing_scores.score_changing`.
     """
     source = find_text(asked)
-    opened = open_engine(folder, engine=asked.engine, device=asked.device, threads=asked.threads)
+    others = [open_model_folder(find_model(name)) for name in asked.ensemble]
+    name = "torch" if asked.engine == "auto" and asked.dynamic is not None else asked.engine
+    engine = open_together(
+        [folder, *others], engine=name, device=asked.device, threads=asked.threads
+    )
     with tempfile.TemporaryDirectory(prefix="textrnn-evaluate-") as cache:
-        corpus = prepare_corpus(
-            source, folder.tokenizer(), Path(cache), documents=trained_documents(folder)
+        corpus = _encoded(source, folder, Path(cache))
+        if asked.cache is None and asked.dynamic is None:
+            return score_corpus(engine, corpus)
+        statistics = None
+        if asked.statistics is not None:
+            statistics = _encoded(find_text(Asked(asked.statistics)), folder, Path(cache))
+        return score_changing(
+            engine, corpus, cache=asked.cache, learning=asked.dynamic, statistics=statistics
         )
-        return score_corpus(cast(Engine, opened), corpus)
+
+
+def _encoded(source: TextSource, folder: ModelFolder, cache: Path) -> Corpus:
+    return prepare_corpus(
+        source,
+        folder.tokenizer(),
+        cache,
+        documents=trained_documents(folder),
+        backward=folder.direction == "backward",
+    )
 
 
 def score_corpus(engine: Engine, corpus: Corpus, rows: int = ROWS) -> Scores:

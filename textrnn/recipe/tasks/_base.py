@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-from textrnn.config import Recipe, validate
+from textrnn.config import ClassificationRecipe, LanguageModelRecipe, Recipe, validate
+from textrnn.engines import Cache, Learning
 from textrnn.errors import UsageError
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder
@@ -29,8 +30,8 @@ Figures = dict[str, float | str]
 """Named scores, and how they were made."""
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
-
 Directed = TypeVar("Directed", LanguageModelRecipe, ClassificationRecipe)
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -45,6 +46,10 @@ class Asked:
         label: of labelled texts, the label's column; None: ``label``.
         references: files of translations, where ``data`` is a text of sources.
         tokenize: how BLEU cuts words; None: as suits the language.
+        ensemble: of a language model, further ones to answer together with.
+        cache: of a language model, its neural cache.
+        dynamic: of a language model, how it learns from what it reads.
+        statistics: a text for the mean squares of its gradients, as for ``data``.
         engine: what runs the model.
         device: where.
         threads: of the processor.
@@ -58,9 +63,19 @@ class Asked:
     label: str | None = None
     references: tuple[Path, ...] = ()
     tokenize: str | None = None
+    ensemble: tuple[str, ...] = ()
+    cache: Cache | None = None
+    dynamic: Learning | None = None
+    statistics: str | Path | None = None
     engine: str = "auto"
     device: str = "auto"
     threads: int | None = None
+
+    @property
+    def of_language_models(self) -> dict[str, object]:
+        """The options that apply to no model of another task."""
+        names = ("ensemble", "cache", "dynamic", "statistics")
+        return {name: getattr(self, name) for name in names}
 
     def refuse(self, task: str, **options: object) -> None:
         """Refuse by name the options that do not apply to a model.
@@ -232,16 +247,6 @@ def with_sizes_of(recipe: AnyRecipe, base: ModelFolder, parts: Sequence[str]) ->
     return recipe.model_copy(update=changed)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table in Markdown.
-
-    >>> print(table(["text", "bytes"], [["train", 7]]))
-    | text | bytes |
-    | --- | --- |
-    | train | 7 |
-    """
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in lines)
 def with_direction_of(recipe: Directed, base: ModelFolder | None) -> Directed:
     """A recipe that reads texts in the direction of the base, if there is one.
 
@@ -262,3 +267,13 @@ def with_direction_of(recipe: Directed, base: ModelFolder | None) -> Directed:
     return recipe.model_copy(update={"direction": base.direction})
 
 
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table in Markdown.
+
+    >>> print(table(["text", "bytes"], [["train", 7]]))
+    | text | bytes |
+    | --- | --- |
+    | train | 7 |
+    """
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in lines)

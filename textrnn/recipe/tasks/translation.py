@@ -207,7 +207,7 @@ class TranslationAssembly(Assembly):
     @classmethod
     def evaluate(cls, folder: ModelFolder, asked: Asked) -> Figures:
         """BLEU, chrF2 and TER; see :func:`~textrnn.recipe.pair_scores.score_pairs`."""
-        asked.refuse("translator", column=asked.column, label=asked.label)
+        _refuse(asked)
         return score_pairs(folder, asked)
 
     @classmethod
@@ -215,13 +215,13 @@ class TranslationAssembly(Assembly):
         cls, first: ModelFolder, second: ModelFolder, asked: Asked
     ) -> dict[str, Comparison]:
         """BLEU, chrF2 and TER, by paired bootstrap."""
-        asked.refuse("translator", column=asked.column, label=asked.label)
+        _refuse(asked)
         return compare_on_pairs(first, second, asked)
 
     @classmethod
     def hold_out(cls, folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
         """See :func:`~textrnn.recipe.pair_data.hold_out`."""
-        asked.refuse("translator", column=asked.column, label=asked.label)
+        _refuse(asked)
         return hold_out(folder, asked, place)
 
     @classmethod
@@ -275,3 +275,7 @@ def _network(
         tensors = remap_vocabulary(tensors, base.tokenizer(), target, TARGET_ROWS)
     network.load_state_dict(tensors)
     return network
+
+
+def _refuse(asked: Asked) -> None:
+    asked.refuse("translator", column=asked.column, label=asked.label, **asked.of_language_models)
