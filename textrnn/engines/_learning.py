@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from textrnn.engines._base import Engine, Floats, Ids
@@ -39,11 +39,11 @@ class Learning:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in (field.name for field in fields(self) if field.name != "segment"):
+        for name in ("learning_rate", "epsilon"):
             value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (value == 0 and name != "decay"):
+            if not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{name} is {value!r}: give a number above 0")
-        if self.decay > 1:
+        if not 0 <= self.decay <= 1:
             raise UsageError(f"decay is {self.decay!r}: give a number from 0 to 1")
         if isinstance(self.segment, bool) or not isinstance(self.segment, int) or self.segment < 1:
             raise UsageError(f"segment is {self.segment!r}: give a whole number of at least 1")

@@ -14,6 +14,7 @@ from torch import Tensor
 from textrnn.engines._base import Engine, Ids
 from textrnn.engines._learning import Learning, Reading
 from textrnn.engines._torch_tools import threads_set, to_floats, to_tensor
+from textrnn.errors import EngineError
 from textrnn.nn.encoder import State, detach
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class RmsRule:
     """
 
     def __init__(self, parameters: Sequence[Tensor], learning: Learning) -> None:
-        self._learning = learning
+        self.learning = learning
         values = [parameter.detach() for parameter in parameters]
         self._values = _pieces(values)
         self._prior = _pieces([value.clone() for value in values])
@@ -71,7 +72,7 @@ class RmsRule:
     @torch.no_grad()
     def learn(self, gradients: Sequence[Tensor]) -> None:
         """Move the parameters; without :meth:`fix` the gradients go into the mean squares first."""
-        rate, pull = -self._learning.learning_rate, self._learning.decay / (self._mean or math.inf)
+        rate, pull = -self.learning.learning_rate, self.learning.decay / (self._mean or math.inf)
         total = torch.zeros((), device=gradients[0].device)
         self._count += not self._fixed
         of_each = zip(self._values, self._prior, self._squares, _pieces(gradients), strict=True)
@@ -81,7 +82,7 @@ class RmsRule:
             root = square.sqrt()
             total += root.sum()
             back = (root * pull).clamp_(max=1.0).mul_(prior - value)
-            value.addcdiv_(gradient, root.add_(self._learning.epsilon), value=rate).add_(back)
+            value.addcdiv_(gradient, root.add_(self.learning.epsilon), value=rate).add_(back)
         self._mean = float(total) / self._size
 
 
@@ -134,6 +135,11 @@ class TorchLearner:
         self._last = row[:1]
         for reading, gradients in self._segments(row):
             self._last = reading.ids[-1:]
+            if not np.isfinite(reading.log_probs).all():
+                raise EngineError(
+                    "the loss is no longer a number: give a lower learning rate than "
+                    f"{self._rule.learning.learning_rate:g}"
+                )
             with threads_set(self._threads):
                 self._rule.learn(gradients)
             yield reading
