@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import textrnn
-from textrnn.errors import ModelFolderError, UsageError
+from textrnn.errors import MissingExtraError, ModelFolderError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.models import Classified, SentimentClassifier
+from textrnn.models.classifying import explain
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,147 @@ def test_without_its_heaviest_tokens_an_answer_falls_more_than_without_others(
     assert np.mean(heavy) > 3 * abs(np.mean(light))
 
 
+def changed(folder: Path, to: Path, **config: Any) -> Path:
+    """A copy of a model folder, its config changed."""
+    shutil.copytree(folder, to)
+    before = json.loads((to / "config.json").read_text())
+    (to / "config.json").write_text(json.dumps(before | config))
+    return to
+
+
+@pytest.fixture(scope="module")
+def backward(toy_classifier: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return changed(
+        toy_classifier, tmp_path_factory.mktemp("b") / "m", direction="backward", calibration=PLAIN
+    )
+
+
+PLAIN = {"temperature": 1.0, "familiar": 0.01}
+
+
+def test_a_backward_one_reads_the_last_token_first(
+    toy_classifier: Path, backward: Path, tmp_path: Path
+) -> None:
+    forward = changed(toy_classifier, tmp_path / "f", calibration=PLAIN)
+    texts = ["good is film the we", "it not is bad film"]
+    mirrored = [" ".join(reversed(text.split())) for text in texts]
+    tables = [
+        SentimentClassifier.open(open_model_folder(path)).probabilities(some)
+        for path, some in ((forward, texts), (backward, mirrored))
+    ]
+    # a word's piece has the space before it, but the first one's: only these two tokens differ
+    reader = SentimentClassifier.open(open_model_folder(backward)).readers[0]
+    ids = reader.encode(texts[0])
+    assert reader.as_read(ids)[1:-1] == ids[::-1]
+    logits = [
+        reader.probabilities([ids[::-1]]),
+        SentimentClassifier.open(open_model_folder(forward)).readers[0].probabilities([ids]),
+    ]
+    assert np.allclose(*logits, atol=1e-6)
+    assert tables[0].shape == tables[1].shape == (2, 2)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_models_answer_together_by_their_mean(
+    toy_classifier: Path, backward: Path, engine: str
+) -> None:
+    folders = [open_model_folder(path) for path in (toy_classifier, backward)]
+    together = SentimentClassifier.open(*folders, engine=engine)
+    alone = [SentimentClassifier.open(folder, engine=engine) for folder in folders]
+    wanted = np.mean([model.probabilities(TEXTS) for model in alone], axis=0)
+    assert together.probabilities(TEXTS) == pytest.approx(wanted, abs=1e-6)
+    result = together.classify(TEXTS[1], explain=True)
+    label = together.labels.index(result.label)
+    each = [explain(model.readers, TEXTS[1], label).tokens for model in alone]
+    mean = np.mean([[weight for _, weight in tokens] for tokens in each], axis=0)
+    assert [weight for _, weight in result.tokens] == pytest.approx(mean.tolist(), abs=1e-4)
+
+
+def test_models_of_other_labels_do_not_answer_together(
+    toy_classifier: Path, tmp_path: Path
+) -> None:
+    other = changed(toy_classifier, tmp_path / "other", labels=["sad", "glad"])
+    with pytest.raises(UsageError, match=r"has the labels sad, glad and .* neg, pos: only"):
+        SentimentClassifier.open(open_model_folder(toy_classifier), open_model_folder(other))
+
+
+def test_models_of_other_tokens_explain_nothing_together(
+    toy_classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_model_folder(toy_classifier)
+    together = SentimentClassifier.open(folder, folder)
+    tokenizer = together.readers[1].tokenizer
+    assert together.classify("it is good", explain=True).tokens
+    monkeypatch.setattr(together.readers[1], "encode", lambda text: tokenizer.encode(text)[1:])
+    with pytest.raises(UsageError, match="cut the text into different tokens: explain the answer"):
+        together.classify("it is good", explain=True)
+
+
+def test_what_it_does_not_know_makes_it_doubt(toy_classifier: Path, tmp_path: Path) -> None:
+    folder = changed(
+        toy_classifier, tmp_path / "m", calibration={"temperature": 1.0, "familiar": 1.0}
+    )
+    model = SentimentClassifier.open(open_model_folder(folder))
+    sure = model.classify("it is good")
+    half = model.classify("it is good xxx yyy zzz")
+    none = model.classify(["とても良い", "😀 🎉", "", "   "])
+    assert sure.score > 0.9
+    assert 0.5 < half.score < 0.5 + (sure.score - 0.5) * 0.6
+    assert [result.scores for result in none] == [{"neg": 0.5, "pos": 0.5}] * 4
+    assert model.classify("😀", threshold=0.51).label == "unsure"
+
+
+def test_integrated_gradients_sum_to_what_the_tokens_add(toy_classifier: Path) -> None:
+    folder = open_model_folder(toy_classifier)
+    model = SentimentClassifier.open(folder, engine="torch")
+    text = "the film is not good"
+    result = model.classify(text, explain=True)
+    assert (result.method, result.label) == ("integrated gradients", "neg")
+    assert SentimentClassifier.open(folder).classify(text, explain=True).method == "occlusion"
+    weights = {piece.strip(): weight for piece, weight in result.tokens}
+    assert max(weights, key=lambda piece: weights[piece]) == "not"
+    reader = model.readers[0]
+    network = reader.engine._network  # type: ignore[attr-defined]
+    ids = torch.tensor([reader.as_read(reader.encode(text))])
+    vectors = network.encoder.embed(ids).detach()
+    blank = vectors.clone()
+    blank[:, 1:-1] = 0
+    logs = [
+        (network.logits(some, torch.tensor([ids.shape[1]])) / reader.temperature).log_softmax(1)
+        for some in (vectors, blank)
+    ]
+    assert sum(weights.values()) == pytest.approx((logs[0] - logs[1])[0, 0].item(), abs=0.02)
+
+
+def test_integrated_gradients_need_captum(
+    toy_classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "captum.attr", None)
+    model = SentimentClassifier.open(open_model_folder(toy_classifier), engine="torch")
+    message = r"the engine torch \(onnx needs none\) needs captum: pip install 'textrnn\[explain\]'"
+    with pytest.raises(MissingExtraError, match=message):
+        model.classify("it is good", explain=True)
+
+
+def test_a_very_long_text_is_explained_by_occlusion(
+    toy_classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textrnn.models.classifying.explaining.MOST_GRADIENTS", 4)
+    model = SentimentClassifier.open(open_model_folder(toy_classifier), engine="torch")
+    assert model.classify("the film is not good", explain=True).method == "occlusion"
+
+
+def test_the_deletion_test(classifier: SentimentClassifier) -> None:
+    result = classifier.classify("we saw the film and it is not good", explain=True)
+    found = classifier.deletion_test(result)
+    assert [one.tokens for one in found] == sorted({one.tokens for one in found})
+    assert found[0].heaviest < found[0].random - 0.2
+    assert classifier.deletion_test(result) == found
+    assert classifier.deletion_test(classifier.classify("good", explain=True)) == []
+    with pytest.raises(UsageError, match="no weights to test: classify with explain=True"):
+        classifier.deletion_test(classifier.classify("good"))
+
+
 def test_a_long_text_is_explained_in_parts(classifier: SentimentClassifier) -> None:
     result = classifier.classify("the film it we " * 100 + "is good", explain=True)
     assert sum(bool(piece.strip()) for piece, _ in result.tokens) >= 402
@@ -140,6 +284,7 @@ def test_what_is_no_classifier(toy_model: Path, toy_classifier: Path, tmp_path: 
         {"temperature": 1, "thresholds": 3},
         {"temperature": 1, "thresholds": [-1]},
         {"temperature": 1, "other": 1},
+        {"temperature": 1, "familiar": 0},
         [],
     ],
 )

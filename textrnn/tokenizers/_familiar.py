@@ -59,6 +59,7 @@ class Familiarity:
         ends = np.append(kinds[1:] & _BEGINS, _BEGINS) > 0  # whether a word ends with the token
         ends[begins[1:] - 1] = True
         begin = (kinds & _BEGINS) > 0
+        begin[1:] |= (kinds[:-1] & _SPACE) > 0
         begin[begins] = True
         known = ((kinds & _FAMILIAR) > 0) | (((kinds & _CRUMB) > 0) & begin & ends)
         real = (kinds & _SPACE) == 0
