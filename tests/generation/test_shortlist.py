@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from textrnn.generation.draw import draw
-from textrnn.generation.rules import Rule, Shortlist, narrow
+from textrnn.generation.rules import Rule, Shaping, Shortlist, narrow
 from textrnn.generation.rules.ban import Ban
 from textrnn.generation.rules.min_p import MinP
 from textrnn.generation.rules.repetition_penalty import RepetitionPenalty
@@ -63,48 +63,68 @@ def some_logits(draw_one: Any) -> Any:
 IDS = np.array([[4, 5], [0, 8], [6, 8]])
 
 
+def narrowed(rules: list[Rule], row: int, logits: Any, first: int = 0) -> Shortlist:
+    """What rules leave of one row."""
+    vocab = first + len(logits)
+    return narrow(rules, IDS[row : row + 1], Shortlist(logits, first), vocab, 0)
+
+
 @given(some_logits(), some_rules)
 def test_rules_in_a_row_are_each_applied_to_the_whole_vocabulary(
     logits: Any, rules: list[Rule]
 ) -> None:
     vocab = logits.shape[1]
     whole = reduce(lambda before, rule: rule(IDS, before), rules, logits)
-    left = narrow(rules, IDS, Shortlist(logits), vocab, 0).whole(vocab)
+    left = np.stack([narrowed(rules, row, logits[row]).whole(vocab) for row in range(3)])
     differ = np.isfinite(whole) != np.isfinite(left)
     assert differ.sum(axis=1).max() <= 1  # a token at the very edge
     agree = np.isfinite(whole) & np.isfinite(left)
     np.testing.assert_array_equal(left[agree], whole[agree])
 
 
-@given(
-    some_logits(), some_rules, st.lists(st.floats(0, 1, exclude_max=True), min_size=3, max_size=3)
-)
-def test_a_row_alone_is_that_row_among_others(
-    logits: Any, rules: list[Rule], uniforms: list[float]
+@given(some_logits(), some_rules)
+def test_what_is_left_is_the_same_whether_the_first_ids_are_left_out(
+    logits: Any, rules: list[Rule]
 ) -> None:
     vocab = logits.shape[1]
-    left = narrow(rules, IDS, Shortlist(logits[:, 3:], first=3), vocab, 0)
-    drawn = draw(left, np.array(uniforms))
+    logits[:, :3] = -np.inf
     for row in range(3):
-        one = slice(row, row + 1)
-        alone = narrow(rules, IDS[one], Shortlist(logits[one, 3:], first=3), vocab, 0)
-        np.testing.assert_array_equal(alone.whole(vocab)[0], left.whole(vocab)[row])
-        assert draw(alone, np.array(uniforms[one])) == drawn[row]
+        left = narrowed(rules, row, logits[row, 3:], first=3)
+        whole = narrowed(rules, row, logits[row])
+        np.testing.assert_array_equal(left.whole(vocab), whole.whole(vocab))
+        possible = np.isfinite(left.logits)
+        np.testing.assert_array_equal(
+            left.tokens[possible], np.flatnonzero(np.isfinite(whole.whole(vocab)))
+        )
+
+
+@given(some_logits(), st.sampled_from([TopK(9), TopP(0.9), MinP(0.1)]))
+def test_what_is_known_of_a_short_list_is_what_would_be_computed(
+    logits: Any, rule: Shaping
+) -> None:
+    for row in logits:
+        known = Shortlist(row - row.max(), weights=np.exp(row - row.max()), greatest=0.0)
+        left = rule.shape(known)
+        plain = Shortlist(left.logits)
+        assert left.greatest == plain.greatest
+        np.testing.assert_array_equal(left.weights, plain.weights)
+        again = rule.shape(left)
+        np.testing.assert_array_equal(again.logits, row[again.tokens] - row.max())
 
 
 @given(some_logits(), some_rules, st.floats(0, 1, exclude_max=True))
 def test_a_draw_inverts_the_distribution_of_what_is_left(
     logits: Any, rules: list[Rule], uniform: float
 ) -> None:
-    vocab = logits.shape[1]
-    left = narrow(rules, IDS, Shortlist(logits), vocab, 0)
-    whole = left.whole(vocab).astype(np.float64)
-    weights = np.exp(whole - whole.max(axis=1, keepdims=True))
-    held = weights.cumsum(axis=1) / weights.sum(axis=1, keepdims=True)
-    for row, token in enumerate(draw(left, np.full(3, uniform))):
-        assert weights[row, token] > 0
-        assert held[row, token] > uniform - 1e-5
-        assert held[row, token] - weights[row, token] / weights[row].sum() < uniform + 1e-5
+    for row in range(3):
+        left = narrowed(rules, row, logits[row])
+        whole = left.whole(logits.shape[1]).astype(np.float64)
+        weights = np.exp(whole - whole.max())
+        held = weights.cumsum() / weights.sum()
+        token = draw(left, uniform)
+        assert weights[token] > 0
+        assert held[token] > uniform - 1e-5
+        assert held[token] - weights[token] / weights.sum() < uniform + 1e-5
 
 
 def kept(rule: Rule, logits: Any) -> Any:

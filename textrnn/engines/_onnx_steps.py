@@ -13,7 +13,9 @@ from textrnn.engines._onnx_sessions import value_of
 
 __all__ = ["Steps"]
 
-_MOST_SLOTS = 4  # a loop has use for three: what it reads, what it writes, what a caller still has
+_MOST_SLOTS = (
+    8  # one loop has use for three: what it reads, what it writes, what a caller still has
+)
 _MOST_LOGITS = 1 << 20  # a slot's; with more, there is little to be gained
 
 

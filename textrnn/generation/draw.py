@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.generation.rules import Ids, Logits, Shortlist
-from textrnn.generation.rules._shortlist import reached
 
 __all__ = ["RandomStream", "draw", "fresh_seed", "log_probs_of", "log_total"]
 
@@ -54,36 +53,31 @@ class RandomStream:
         return self._ahead.pop()
 
 
-def draw(left: Shortlist, uniforms: NDArray[np.float64]) -> Ids:
-    """Draw a token (B,) for each row by inverting its distribution function at ``uniforms`` (B,).
+def draw(left: Shortlist, uniform: float) -> int:
+    """Draw a token by inverting its distribution function at ``uniform``.
 
-    >>> left = Shortlist(np.log(np.array([[0.5, 0.25, 0.25]], np.float32)))
-    >>> draw(left, np.array([0.6]))
-    array([1])
+    >>> draw(Shortlist(np.log(np.array([0.5, 0.25, 0.25], np.float32))), 0.6)
+    1
     """
     weights = left.weights
-    if weights.shape[1] >= _MANY:
-        return left.ids(_place_in_blocks(weights, uniforms))
-    held = weights.cumsum(axis=1, dtype=np.float64)
-    return left.ids(reached(held, uniforms * (held[:, -1] * _BELOW_ONE), beyond=True))
+    if len(weights) >= _MANY:
+        return left.id(_place_in_blocks(weights, uniform))
+    held = np.add.accumulate(weights, dtype=np.float64)
+    return left.id(int(held.searchsorted(uniform * held[-1] * _BELOW_ONE, side="right")))
 
 
-def _place_in_blocks(weights: Logits, uniforms: NDArray[np.float64]) -> Ids:
+def _place_in_blocks(weights: Logits, uniform: float) -> int:
     """The same among many: first the block of tokens, then the token."""
-    rows, width = weights.shape
-    every = np.arange(rows)
-    blocks = np.add.reduceat(weights, np.arange(0, width, _BLOCK), axis=1, dtype=np.float64)
-    before = np.zeros((rows, blocks.shape[1] + 1))
-    blocks.cumsum(axis=1, out=before[:, 1:])
-    wanted = uniforms * (before[:, -1] * _BELOW_ONE)
-    block = reached(before[:, 1:], wanted, beyond=True)
-    columns = np.minimum(block[:, np.newaxis] * _BLOCK + np.arange(_BLOCK), width - 1)
-    held = np.take_along_axis(weights, columns, axis=1).cumsum(axis=1, dtype=np.float64)
-    held += before[every, block, np.newaxis]
+    blocks = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK), dtype=np.float64)
+    before = blocks.cumsum()
+    wanted = uniform * before[-1] * _BELOW_ONE
+    block = int(before.searchsorted(wanted, side="right"))
+    if block:
+        wanted -= before[block - 1]
+    first = block * _BLOCK
+    held = weights[first : first + _BLOCK].cumsum(dtype=np.float64)
     # Sums are rounded in different ways, so the place may lie past the last token of some weight.
-    place = np.minimum(reached(held, wanted, beyond=True), held.argmax(axis=1))
-    found: Ids = columns[every, place]
-    return found
+    return first + min(int(held.searchsorted(wanted, side="right")), int(held.argmax()))
 
 
 def log_total(logits: Logits) -> NDArray[np.float64]:

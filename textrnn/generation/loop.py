@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.engines import Floats, State, StepEngine
 from textrnn.errors import GenerationError
@@ -31,8 +29,8 @@ __all__ = [
 ]
 
 _FIRST = EOS  # PAD, UNK and BOS, which are never generated, come before it
-_AT_ONCE = 1 << 17  # logits looked at together: what comes of them stays in the processor's cache
 _NOTHING: Ids = np.empty((0, 0), np.int64)
+_NO_NUMBERS = "the model's output is not numbers: its parameters may be damaged"
 
 
 class Batch:
@@ -52,6 +50,7 @@ class Batch:
         self._unread: Ids | None = None  # the last token of each row; the logits are those before
         self._state: State = None
         self._joined = 0
+        self._looks_back = False
 
     def __len__(self) -> int:
         """How many texts are running."""
@@ -84,7 +83,9 @@ class Batch:
         self._state = state
         self._history.join([row.ids for row in rows])
         pairs = zip(rows, plans, strict=True)
-        self._places += [Place(first + place, *pair) for place, pair in enumerate(pairs)]
+        new = [Place(first + place, *pair) for place, pair in enumerate(pairs)]
+        self._places += new
+        self._looks_back = self._looks_back or any(place.looks_back for place in new)
         return first
 
     def leave(self, number: int) -> None:
@@ -94,21 +95,26 @@ class Batch:
     def step(self) -> Step:
         """Choose the next token of each row."""
         state = self.state
-        ids, log_probs, failed = self._choose()
+        window = self._history.window() if self._looks_back else _NOTHING
+        ids: list[int] = []
         tokens: list[Token] = []
         failures: list[Failure] = []
         on: list[int] = []
-        chosen = zip(self._places, ids.tolist(), log_probs.tolist(), strict=True)
-        for i, (place, id, log_prob) in enumerate(chosen):
-            if i in failed:
-                failures.append(Failure(place.number, failed[i]))
+        for i, place in enumerate(self._places):
+            try:
+                id, log_prob = _choose(place, window[i : i + 1], self._logits[i])
+            except Exception as error:  # a rule may be anyone's
+                failures.append(Failure(place.number, error))
+                ids.append(PAD)
                 continue
             token = place.accept(id, log_prob)
             tokens.append(token)
+            ids.append(id)
             if token.finish_reason is None:
                 on.append(i)
-        self._unread = ids
-        self._history.append(ids)
+        self._unread = np.array(ids)
+        if self._looks_back:
+            self._history.append(ids)
         self._keep(on)
         return Step(tuple(tokens), state, tuple(failures))
 
@@ -124,72 +130,35 @@ class Batch:
             self._unread = self._unread[on] if on else None
         self._state = self._engine.reorder(self._state, np.array(on)) if on else None
 
-    def _choose(self) -> tuple[Ids, NDArray[Any], dict[int, Exception]]:
-        """A token for each row and its log-probability, or what went wrong with that row."""
-        waiting = self._alike()
-        chosen = []
-        failed: dict[int, Exception] = {}
-        while waiting:
-            some = waiting.pop()
-            try:
-                chosen.append((some, *self._choose_for(some)))
-            except Exception as error:  # a rule may be anyone's
-                if len(some) == 1:
-                    failed[some[0]] = error
-                else:
-                    waiting += [[i] for i in some]
-        if len(chosen) == 1 and not failed:
-            return *chosen[0][1:], failed
-        ids, log_probs = np.full(len(self), EOS), np.zeros(len(self), np.float32)
-        for some, their_ids, their_log_probs in chosen:
-            ids[some], log_probs[some] = their_ids, their_log_probs
-        return ids, log_probs, failed
 
-    def _alike(self) -> list[list[int]]:
-        """The rows in groups of one kind, of a size that the processor's cache holds."""
-        if len(self) == 1:
-            return [[0]]
-        kinds: dict[Any, list[int]] = {}
-        for i, place in enumerate(self._places):
-            kinds.setdefault(place.kind(), []).append(i)
-        size = max(1, _AT_ONCE // self._engine.vocab_size)
-        return [
-            kind[first : first + size]
-            for kind in kinds.values()
-            for first in range(0, len(kind), size)
-        ]
+def _choose(place: Place, ids: Ids, logits: Logits) -> tuple[int, float]:
+    """The next token of one text, and its log-probability under the model's own distribution.
 
-    def _choose_for(self, some: list[int]) -> tuple[Ids, NDArray[Any]]:
-        """The same for rows of one kind.
+    Args:
+        place: the text.
+        ids: its last tokens (1, T), where its rules look back.
+        logits: what follows (V,).
 
-        Raises:
-            GenerationError: the rules leave no token to choose, or the model's output is not
-                numbers.
-        """
-        place, history = self._places[some[0]], _NOTHING
-        together = some[-1] - some[0] + 1 == len(some)
-        rows = slice(some[0], some[-1] + 1) if together else some
-        logits = self._logits[rows]
-        if place.looks_back:
-            history = self._history.window()[rows]
-        every, likeliest = np.arange(len(some)), logits.argmax(axis=1)
-        greatest = logits[every, likeliest]
-        _check_numbers(greatest)
-        shares = logits - greatest[:, np.newaxis]
-        weights = np.exp(shares)
-        log_totals = np.log(weights.sum(axis=1))
-        if place.looks_back or likeliest.min() < _FIRST:
-            left = Shortlist(logits[:, _FIRST:], first=_FIRST)
-        else:  # whatever only shapes the distribution does as well with logits below 0
-            shares, weights = shares[:, _FIRST:], weights[:, _FIRST:]
-            left = Shortlist(shares, first=_FIRST, weights=weights, shifted=True)
-        left = narrow(place.plan.rules, history, left, logits.shape[1], place.count)
-        if place.plan.greedy:
-            ids = left.ids(left.logits.argmax(axis=1))
-        else:
-            uniforms = [self._places[i].row.stream.next() for i in some]
-            ids = draw(left, np.array(uniforms))
-        return ids, logits[every, ids] - greatest - log_totals
+    Raises:
+        GenerationError: the rules leave no token to choose, or the model's output is not numbers.
+    """
+    likeliest = logits.argmax()
+    greatest = logits[likeliest]
+    if not math.isfinite(greatest):
+        raise GenerationError(_NO_NUMBERS)
+    shares = logits - greatest
+    weights = np.exp(shares)
+    log_total = math.log(weights.sum())
+    if place.looks_back or likeliest < _FIRST:
+        left = Shortlist(logits[_FIRST:], _FIRST)
+    else:  # whatever only shapes the distribution does as well with logits below 0
+        left = Shortlist(shares[_FIRST:], _FIRST, weights=weights[_FIRST:], greatest=0.0)
+    left = narrow(place.rules, ids, left, len(logits), place.count)
+    if place.plan.greedy:
+        id = left.id(int(left.logits.argmax()))
+    else:
+        id = draw(left, place.row.stream.next())
+    return id, float(shares[id]) - log_total
 
 
 def generate_tokens(
@@ -226,16 +195,11 @@ def allow(
     Raises:
         GenerationError: no token is left, or the model's output is not numbers.
     """
-    _check_numbers(logits.max(axis=1))
+    if not np.isfinite(logits.max(axis=1)).all():
+        raise GenerationError(_NO_NUMBERS)
     allowed = logits.copy()
     allowed[:, (PAD, BOS) if unknown else (PAD, UNK, BOS)] = -np.inf
     return apply_rules(rules, ids, allowed, new_tokens)
-
-
-def _check_numbers(greatest: Logits) -> None:
-    """Refuse rows that are no numbers, by their greatest (B,)."""
-    if not all(map(math.isfinite, greatest.tolist())):
-        raise GenerationError("the model's output is not numbers: its parameters may be damaged")
 
 
 def pad_right(rows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:

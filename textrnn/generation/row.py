@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from textrnn.engines import State
 from textrnn.generation.draw import RandomStream
-from textrnn.generation.rules import Rule, Shaping
+from textrnn.generation.rules import Rule, Shaping, active_rules
 from textrnn.generation.text import Writer
 from textrnn.tokenizers import EOS
 
@@ -53,10 +53,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """How to choose: the rules in order, greedily or by a draw, and when to end at the latest.
-
-    Rows whose plans have the very same tuple of rules are chosen for together.
-    """
+    """How to choose: the rules in order, greedily or by a draw, and when to end at the latest."""
 
     rules: tuple[Rule, ...]
     greedy: bool
@@ -95,21 +92,19 @@ class Row:
 class Place:
     """Where a row of a batch has come to."""
 
-    __slots__ = ("count", "looks_back", "number", "plan", "row", "untils")
+    __slots__ = ("_untils", "count", "looks_back", "number", "plan", "row", "rules")
 
     def __init__(self, number: int, row: Row, plan: Plan) -> None:
         self.number, self.row, self.plan = number, row, plan
         self.count = 0  # new tokens so far
-        self.untils = [rule.until for rule in plan.rules if hasattr(rule, "until")]
+        self.rules = active_rules(plan.rules, 0)
+        self._untils = {rule.until for rule in plan.rules if hasattr(rule, "until")}
         self.looks_back = not all(isinstance(rule, Shaping) for rule in plan.rules)
-
-    def kind(self) -> tuple[int, bool, int]:
-        """Equal for rows to which the same rules apply now."""
-        active = sum(self.count < until for until in self.untils)
-        return id(self.plan.rules), self.plan.greedy, active
 
     def accept(self, id: int, logprob: float) -> Token:
         """Take a token in."""
         self.count += 1
+        if self.count in self._untils:
+            self.rules = active_rules(self.plan.rules, self.count)
         last = self.count == self.plan.max_new_tokens
         return self.row.accept(self.number, id, logprob, last=last)

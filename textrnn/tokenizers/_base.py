@@ -41,7 +41,7 @@ class StreamDecoder:
         Raises:
             UsageError: the id is outside the vocabulary.
         """
-        return self._decoder.decode(self._tokenizer.to_bytes((id,)))
+        return self._decoder.decode(self._tokenizer.content_of(id))
 
     def flush(self) -> str:
         """What is left, U+FFFD for a character never completed; then the stream starts anew."""
@@ -113,6 +113,16 @@ class Tokenizer(ABC):
             UsageError: an id is outside the vocabulary.
         """
         return b"".join([self._contents[id] for id in self._known(ids)])
+
+    def content_of(self, id: int) -> bytes:
+        """The bytes that one id stands for.
+
+        Raises:
+            UsageError: it is outside the vocabulary.
+        """
+        if not 0 <= id < len(self._contents):
+            self._known((id,))
+        return self._contents[id]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ``ids``: special ids give nothing, bytes that are not UTF-8 give U+FFFD.

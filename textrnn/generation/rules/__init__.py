@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textrnn.errors import UsageError
-from textrnn.generation.rules._applying import apply_rules, narrow
+from textrnn.generation.rules._applying import active_rules, apply_rules, narrow
 from textrnn.generation.rules._base import Ids, Logits, Rule
 from textrnn.generation.rules._shortlist import Shaping, Shortlist
 from textrnn.registry import Family
@@ -29,6 +29,7 @@ __all__ = [
     "Rule",
     "Shaping",
     "Shortlist",
+    "active_rules",
     "apply_rules",
     "narrow",
     "read_rule",

@@ -12,7 +12,17 @@ from textrnn.errors import GenerationError
 from textrnn.generation.rules._base import Ids, Logits, Rule
 from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
-__all__ = ["apply_rules", "narrow"]
+__all__ = ["active_rules", "apply_rules", "narrow"]
+
+
+def active_rules(rules: Iterable[Rule], new_tokens: int) -> tuple[Rule, ...]:
+    """Those rules that apply to a text of ``new_tokens`` new tokens.
+
+    >>> from textrnn.generation.rules.min_new_tokens import MinNewTokens
+    >>> active_rules([MinNewTokens(3), MinNewTokens(4)], 3)
+    (MinNewTokens(until=4),)
+    """
+    return tuple(rule for rule in rules if new_tokens < getattr(rule, "until", math.inf))
 
 
 def apply_rules(rules: Iterable[Rule], ids: Ids, logits: Logits, new_tokens: int) -> Logits:
@@ -29,30 +39,37 @@ def apply_rules(rules: Iterable[Rule], ids: Ids, logits: Logits, new_tokens: int
         GenerationError: a rule leaves a row no token, or returns something else than logits of the
             same shape.
     """
-    vocab_size = logits.shape[1]
-    return narrow(rules, ids, Shortlist(logits), vocab_size, new_tokens).whole(vocab_size)
+    new = logits.copy()
+    for rule in active_rules(rules, new_tokens):
+        new = _applied(rule, ids, new, new_tokens)
+    return new
 
 
 def narrow(
     rules: Iterable[Rule], ids: Ids, left: Shortlist, vocab_size: int, new_tokens: int
 ) -> Shortlist:
-    """The same for the tokens that are left so far.
+    """The same for the tokens that are left to one text; all rules given apply.
 
-    A rule that is a :class:`Shaping` sees these, any other one all V logits, and it leaves tokens
-    from the first of ``left`` on.
+    A rule that is a :class:`Shaping` sees these, any other one a row of all V logits, and it leaves
+    tokens from the first of ``left`` on.
+
+    Args:
+        rules: in order.
+        ids: the text so far (1, T).
+        left: its tokens.
+        vocab_size: V.
+        new_tokens: how many it has.
 
     Raises:
         GenerationError: see :func:`apply_rules`.
     """
     first = left.first
     for rule in rules:
-        if new_tokens >= getattr(rule, "until", math.inf):
-            continue
         if isinstance(rule, Shaping):
             left = rule.shape(left)
         else:
-            whole = _applied(rule, ids, left.whole(vocab_size), new_tokens)
-            left = Shortlist(whole[:, first:], first=first)
+            (whole,) = _applied(rule, ids, left.whole(vocab_size)[np.newaxis], new_tokens)
+            left = Shortlist(whole[first:], first)
     return left
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,5 +36,4 @@ class MinP(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """The tokens that are likely enough."""
-        least = left.logits.max(axis=1, keepdims=True) + np.float32(np.log(self.p))
-        return left.only(left.logits >= least)
+        return left.only(left.logits >= np.float32(left.greatest + math.log(self.p)))

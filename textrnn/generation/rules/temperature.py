@@ -34,5 +34,5 @@ class Temperature(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """All tokens, each logit divided by the temperature."""
-        logits = left.logits / np.float32(self.value)
-        return Shortlist(logits, left.tokens, first=left.first, shifted=left.shifted)
+        value = np.float32(self.value)
+        return left.changed(left.logits / value, greatest=float(np.float32(left.greatest) / value))

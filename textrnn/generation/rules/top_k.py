@@ -34,19 +34,19 @@ class TopK(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """The k likeliest tokens."""
-        width = left.logits.shape[1] // (4 * self.k)
+        logits = left.logits
+        width = len(logits) // (4 * self.k)
         if width > 1:
             # At least k tokens are as likely as the k-th of the likeliest of some blocks.
-            blocks = np.arange(0, left.logits.shape[1], width)
-            greatest = np.maximum.reduceat(left.logits, blocks, axis=1)
-            left = left.only(left.logits >= _kth(greatest, self.k))
-        elif self.k >= left.logits.shape[1]:
+            greatest = np.maximum.reduceat(logits, np.arange(0, len(logits), width))
+            left = left.only(logits >= _kth(greatest, self.k))
+        elif self.k >= len(logits):
             return left
         return left.only(left.logits >= _kth(left.logits, self.k))
 
 
-def _kth(logits: Logits, k: int) -> Logits:
-    """The k-th greatest number (B, 1) of each row."""
-    place = logits.shape[1] - k
-    kth: Logits = np.partition(logits, place, axis=1)[:, place : place + 1]
+def _kth(logits: Logits, k: int) -> np.float32:
+    """The k-th greatest number."""
+    place = len(logits) - k
+    kth: np.float32 = np.partition(logits, place)[place]
     return kth

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.generation.rules._base import Logits, check_number
-from textrnn.generation.rules._shortlist import Shaping, Shortlist, reached
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["TopP"]
 
@@ -38,29 +36,29 @@ class TopP(Shaping):
         check_number("top_p", self.p, "above 0 and at most 1", lambda p: 0 < p <= 1)
 
     def shape(self, left: Shortlist) -> Shortlist:
-        """The nucleus of each row, found among the few tokens above a bound where they suffice."""
+        """The nucleus, found among the few tokens above a bound where they suffice."""
         if self.p == 1:
             return left
-        weights, total = left.weights, left.total
-        wanted = self.p * total
-        rest = 1 - self.p
+        weights = left.weights
+        total = float(weights.sum())
+        wanted, rest = self.p * total, 1 - self.p
         # With twice as many, the bound lies below the mean, so below the likeliest.
-        tokens = max(_FEW, 2 * rest * weights.shape[1])
+        tokens = max(_FEW, 2 * rest * len(weights))
         few = left.only(weights >= rest / tokens * total)
-        least, enough = _least(few.weights, wanted)
-        if enough.all():
+        least = _least(few.weights, wanted)
+        if least is not None:
             return few.only(few.weights >= least)
-        for row in np.flatnonzero(~enough):
-            # All tokens below this bound together hold less than 1 - p.
-            above = weights[row, weights[row] >= rest / weights.shape[1] * total[row, 0]]
-            least[row], _ = _least(above[np.newaxis], wanted[[row]])
-        return left.only(weights >= least)
+        # All tokens below this bound together hold less than 1 - p.
+        few = left.only(weights >= rest / len(weights) * total)
+        least = _least(few.weights, wanted)
+        return few if least is None else few.only(few.weights >= least)
 
 
-def _least(weights: Logits, wanted: NDArray[Any]) -> tuple[Logits, NDArray[np.bool_]]:
-    """The weight (B, 1) of the last token in a nucleus, and whether it has all that is wanted."""
-    ordered = np.sort(weights, axis=1)[:, ::-1]
-    last = reached(ordered.cumsum(axis=1, dtype=np.float64), wanted[:, 0])
-    enough = last < ordered.shape[1]
-    last = np.minimum(last, ordered.shape[1] - 1)
-    return ordered[np.arange(len(last)), last][:, np.newaxis], enough
+def _least(weights: Logits, wanted: float) -> np.float32 | None:
+    """The weight of the last token in a nucleus; None where all weights are less than wanted."""
+    ordered = np.sort(weights)[::-1]
+    last = int(np.add.accumulate(ordered, dtype=np.float64).searchsorted(wanted))
+    if last == len(ordered):
+        return None
+    least: np.float32 = ordered[last]
+    return least

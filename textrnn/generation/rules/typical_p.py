@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from textrnn.generation.rules._base import Logits, check_number
-from textrnn.generation.rules._shortlist import Shaping, Shortlist, reached
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["TypicalP"]
 
@@ -37,27 +37,26 @@ class TypicalP(Shaping):
         check_number("typical_p", self.p, "above 0 and below 1", lambda p: 0 < p < 1)
 
     def shape(self, left: Shortlist) -> Shortlist:
-        """The typical tokens of each row, found among those near enough where they suffice."""
-        greatest = left.logits.max(axis=1, keepdims=True)
-        total = left.total
-        wanted = np.float32(self.p) * total
-        below = _below(left, greatest)
-        mean = (left.weights * below).sum(axis=1, keepdims=True) / total
+        """The typical tokens, found among those near enough where they suffice."""
+        weights = left.weights
+        total = float(weights.sum())
+        wanted = self.p * total
+        below = _below(left, left.greatest)
+        mean = np.float32(float((weights * below).sum()) / total)
         distances = np.abs(below - mean)
         for reach in (*_NEAR, _FAR):
             near = left.only(distances <= reach)
-            if (near.weights.sum(axis=1, keepdims=True) >= wanted).all():
+            if near.weights.sum() >= wanted:
                 break
-        distances = np.abs(_below(near, greatest) - mean)
-        order = distances.argsort(axis=1)
-        held = np.take_along_axis(near.weights, order, axis=1).cumsum(axis=1, dtype=np.float64)
-        last = np.minimum(reached(held, wanted[:, 0]), held.shape[1] - 1)
-        every = np.arange(len(last))
-        kept = near.only(distances <= distances[every, order[every, last]][:, np.newaxis])
-        return Shortlist(kept.logits, kept.tokens)  # the likeliest may be gone: other weights
+        distances = np.abs(_below(near, left.greatest) - mean)
+        order = distances.argsort()
+        held = near.weights[order].cumsum(dtype=np.float64)
+        last = min(int(held.searchsorted(wanted)), len(held) - 1)
+        kept = near.only(distances <= distances[order[last]])
+        return kept.changed(kept.logits)  # the likeliest may be gone: other weights
 
 
-def _below(left: Shortlist, greatest: Logits) -> Logits:
-    """How far each logit (B, K) lies below the greatest (B, 1) of its row."""
-    below: Logits = np.minimum(greatest - left.logits, _FAR)
+def _below(left: Shortlist, greatest: float) -> Logits:
+    """How far each logit (K,) lies below the greatest."""
+    below: Logits = np.minimum(np.float32(greatest) - left.logits, _FAR)
     return below
