@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import textrnn
+from textrnn.cli._labels import class_lines
 from textrnn.cli._saliency import draw_saliency
 from textrnn.cli.sentiment import explained_line
 from textrnn.errors import MissingExtraError
@@ -108,11 +111,18 @@ def test_wrong_usage(run: Callable, words: tuple[str, ...], message: str) -> Non
 
 def test_saliency(run: Callable, toy_classifier: Path, tmp_path: Path) -> None:
     words = ("inspect", "saliency", TEXTS[0], "-m", toy_classifier)
-    label, tokens = run(*words).lines
+    label, tokens, deletion, *_ = run(*words).lines
     assert label.startswith("pos\t")
+    assert label.endswith("\tocclusion")
     assert "good +" in tokens
+    assert deletion.startswith("without the heaviest token ")
+    assert ", without a random one " in deletion
     (record,) = run(*words, "--json").records
     assert [piece.strip() for piece, _ in record["tokens"]] == TEXTS[0].split()
+    assert record["method"] == "occlusion"
+    (negated,) = run("inspect", "saliency", TEXTS[2], "-m", toy_classifier, "--json").records
+    assert negated["deletion"][0]["heaviest"] < negated["deletion"][0]["random"] - 0.2
+    assert len(run("inspect", "saliency", "", "-m", toy_classifier).lines) == 2
     picture, page = tmp_path / "w.png", tmp_path / "w.html"
     assert run(*words, "-o", picture).code == 0
     assert picture.read_bytes()[:4] == b"\x89PNG"
@@ -137,10 +147,21 @@ def test_evaluate(
     (record,) = run(*words, "--json").records
     assert record["accuracy"] > 0.9
     assert record["texts"] == 60
-    assert sum(map(sum, json.loads(record["confusion"]))) == 60
+    assert sum(map(sum, record["confusion"])) == 60
+    assert sum(count for _, _, count in record["reliability"]) == 60
     assert 0 <= record["ece"] < 0.2
     assert {"precision pos", "recall neg", "f1 pos", "macro_f1"} <= set(record)
-    assert any(line.startswith("accuracy ") for line in run(*words).lines)
+    lines = run(*words).lines
+    assert lines[0].startswith("accuracy ")
+    assert [line.split() for line in lines[5:7]] == [
+        ["label", "precision", "recall", "f1", "texts"],
+        ["neg", *(f"{record[f'{name} neg']:.4f}" for name in ("precision", "recall", "f1")), "33"],
+    ]
+    assert [line.split() for line in lines[9:]] == [
+        ["true,", "given", "neg", "pos"],
+        ["neg", *map(str, record["confusion"][0])],
+        ["pos", *map(str, record["confusion"][1])],
+    ]
     split = ("evaluate", "-m", toy_classifier, "--data", labelled_folder, "--json", "--split")
     assert run(*split, "test.csv").records[0]["accuracy"] == record["accuracy"]
     table = tmp_path / "t.tsv"
@@ -155,6 +176,9 @@ def test_evaluate(
     ("options", "message"),
     [
         (("--tokenize", "char"), "--tokenize does not apply to a classifier"),
+        (("--cache", "9"), "--cache does not apply to a classifier"),
+        (("--reliability", "x.gif"), "--reliability x.gif: name a file ending in .png"),
+        (("--reliability", "no/x.png"), "cannot write no/x.png: No such file"),
         (("--split", "test"), "is a single file, which has no splits"),
         (("--label", "labl"), "did you mean"),
     ],
@@ -176,3 +200,79 @@ def test_a_label_is_no_business_of_other_models(
 ) -> None:
     done = run("evaluate", "-m", toy_model, "--data", toy_folder / "valid.txt", "--label", "x")
     assert (done.code, "--label does not apply to a language model" in done.err) == (2, True)
+
+
+def test_the_reliability_diagram(
+    run: Callable,
+    toy_classifier: Path,
+    toy_model: Path,
+    labelled_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ("evaluate", "-m", toy_classifier, "--data", labelled_folder / "test.csv")
+    picture = tmp_path / "r.png"
+    assert run(*words, "--reliability", picture).code == 0
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat.\n")
+    done = run("evaluate", "-m", toy_model, "--data", text, "--reliability", picture)
+    assert (done.code, done.out) == (2, "")
+    assert "--reliability is drawn of a classifier that gives one label a text" in done.err
+    pairs = ("evaluate", "--minimal-pairs", text, "--reliability", picture)
+    assert "--reliability does not apply beside --minimal-pairs" in run(*pairs).err
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    done = run(*words, "--reliability", picture)
+    assert (done.code, "reliability diagram needs matplotlib" in done.err) == (1, True)
+
+
+def test_many_labels_are_shown_by_their_mistakes() -> None:
+    labels = [f"l{number}" for number in range(12)]
+    figures = {f"{name} {one}": 0.5 for one in labels for name in ("precision", "recall", "f1")}
+    counts = [[9 if true == given else 0 for given in range(12)] for true in range(12)]
+    counts[3][4], counts[5][0] = 2, 7
+    figures |= {f"texts {one}": 9 for one in labels} | {"confusion": json.dumps(counts)}
+    lines = list(class_lines(figures))
+    assert lines[-3:] == ["the most frequent mistakes", "7  l5 taken for l0", "2  l3 taken for l4"]
+    assert list(class_lines({"BLEU": 3.0})) == []
+
+
+def test_models_answer_together(run: Callable, toy_classifier: Path, labelled_folder: Path) -> None:
+    """Of a model and itself the mean is what it says alone."""
+    both = ("-m", toy_classifier, "--ensemble", toy_classifier)
+    alone = run("sentiment", TEXTS[0], "-m", toy_classifier).lines
+    assert run("sentiment", TEXTS[0], *both).lines == alone
+    words = ("evaluate", "--data", labelled_folder / "test.csv", "--json")
+    (one,), (two,) = run(*words, "-m", toy_classifier).records, run(*words, *both).records
+    assert two["ensemble"] == [str(toy_classifier)]
+    assert two["ece"] == pytest.approx(one["ece"], abs=1e-6)
+
+
+def test_two_models_show_their_labels_one_after_the_other(
+    run: Callable, toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(toy_classifier, other)
+    words = ("evaluate", "--data", labelled_folder / "test.csv", "-m", toy_classifier)
+    lines = run(*words, "--compare", other).lines
+    at = [lines.index(str(name)) for name in (toy_classifier, other)]
+    assert all(lines[place + 2].startswith("label ") for place in at)
+    assert lines[-1].startswith("line by line: ")
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl"])
+def test_a_table_is_labelled_without_pytorch(
+    toy_classifier: Path, tmp_path: Path, ending: str
+) -> None:
+    file = tmp_path / f"t.{ending}"
+    file.write_text('{"review": "it is bad"}\n' if ending == "jsonl" else "review\nit is bad\n")
+    words = ["sentiment", "-m", str(toy_classifier), "-i", str(file), "--column", "review"]
+    code = (
+        "import sys\nfrom textrnn.cli.main import app\n"
+        f"try:\n    app({words!r})\nexcept SystemExit:\n    pass\n"
+        "print('torch' in sys.modules, 'datasets' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    line, loaded = done.stdout.splitlines()
+    assert line.startswith("neg\t")
+    assert loaded == "False False"

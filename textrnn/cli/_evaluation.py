@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textrnn.cli._io import aligned, figure, json_line, open_output
+from textrnn.cli._labels import class_lines, draw_reliability, is_plain, with_tables
 
 if TYPE_CHECKING:
     from textrnn.engines import Cache, Learning
@@ -72,31 +73,46 @@ def evaluate_models(
     names: list[str],
     given: tuple[Data, Changing, Place],
     output: Path | None,
+    reliability: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    """Write the scores of one model, or of two with a comparison."""
+    """Write the scores of one model, or of two with a comparison.
+
+    Args:
+        names: the models.
+        given: what was asked for.
+        output: where to; None: stdout.
+        reliability: where the first one's reliability diagram goes, if anywhere.
+        as_json: whether each line is a record.
+    """
     from textrnn import recipe as recipes
 
     data, changing, _ = given
     asked = {name: value for part in given for name, value in vars(part).items()}
     scores = {name: recipes.evaluate(name, **asked) for name in names}
     compared = recipes.compare(names[0], names[1], **asked) if len(names) == 2 else {}
+    if reliability is not None:
+        draw_reliability(scores[names[0]], reliability)
     with open_output(output) as out:
         if as_json:
             for name, figures in scores.items():
-                out.write(
-                    json_line({"model": name, **data.given(), **changing.given(), **figures}) + "\n"
-                )
+                asked_for = {**data.given(), **changing.given()}
+                record = {"model": name, **asked_for, **with_tables(figures)}
+                out.write(json_line(record) + "\n")
             for score, comparison in compared.items():
                 record = {"comparison": names, "score": score, **asdict(comparison)}
                 out.write(json_line(record) + "\n")
             return
         rows = [["", *scores]] if compared else []
-        for key in scores[names[0]]:
+        for key in filter(is_plain, scores[names[0]]):
             row = [key.replace("_", " "), *(figure(figures[key]) for figures in scores.values())]
             rows.append(row)
         out.writelines(line + "\n" for line in aligned(rows))
+        for name in names:
+            lines = list(class_lines(scores[name]))
+            title = ["", name] if compared and lines else []
+            out.writelines(line + "\n" for line in (*title, *lines))
         for score, comparison in compared.items():
             out.write(comparison_line(score, comparison) + "\n")
 

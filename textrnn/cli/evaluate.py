@@ -19,6 +19,7 @@ from textrnn.cli._changing import (
     read_learning,
 )
 from textrnn.cli._evaluation import Changing, Data, Place, evaluate_models
+from textrnn.cli._labels import check_reliability
 from textrnn.cli._minimal_pairs import evaluate_minimal_pairs, refuse_beside_minimal_pairs
 from textrnn.cli._models import SHIPPED
 from textrnn.cli._options import (
@@ -50,6 +51,7 @@ app = new_app()
         "textrnn evaluate --minimal-pairs blimp/anaphor_number_agreement.jsonl",
         "textrnn evaluate -m runs/en-de/model --data pairs/test          (test.en and test.de)",
         "textrnn evaluate -m runs/en-de/model --data test.en --references test.de",
+        "textrnn evaluate -m runs/sst2/model --data dev.tsv --reliability reliability.png",
     )
 )
 def evaluate(
@@ -117,6 +119,12 @@ def evaluate(
         str | None,
         typer.Option(metavar="NAME|DIR|ORG/NAME", help="Another model, and a paired bootstrap."),
     ] = None,
+    reliability: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.png", help="Of a classifier: draw how often it is right, as a PNG."
+        ),
+    ] = None,
     model: Model = SHIPPED,
     output: Output = None,
     engine: Engine = "auto",
@@ -137,7 +145,8 @@ def evaluate(
 
     For a classifier: accuracy, F1 over all labels and of each, expected calibration error (ECE) in
     15 bins, and the confusion, a row a true label; where texts have several labels, F1 over labels
-    (macro) and over all decisions (micro).
+    (macro) and over all decisions (micro). --reliability draws the bins: how often the model is
+    right over how sure it is.
 
     --minimal-pairs reads lines of JSON with sentence_good and sentence_bad, and tells in how many
     the good sentence is the more probable one, over all and for each UID. A tie counts as wrong.
@@ -148,7 +157,7 @@ def evaluate(
     read as one stream, with nothing reset between documents, and the scores come without and with
     it; gain is the share by which the perplexity is lower. The folder stays as it is.
 
-    --ensemble averages the probabilities of several language models.
+    --ensemble averages the probabilities of several language models, or classifiers.
 
     A folder's 8-bit graphs are what --engine auto runs; --engine torch gives the figures in
     float32.
@@ -173,6 +182,7 @@ def evaluate(
             references=references,
             tokenize=tokenize,
             compare=compare,
+            reliability=reliability,
             **changing.given(),
         )
         evaluate_minimal_pairs(minimal_pairs, model, vars(place), output, as_json=json)
@@ -183,6 +193,8 @@ def evaluate(
         raise UsageError(f"--compare {compare} is the model itself: name another one")
     for name in changing.given() if compare is not None else ():
         raise UsageError(f"--{name} does not apply beside --compare: leave one of them out")
+    if reliability is not None:
+        check_reliability(reliability)
     names = [model] if compare is None else [model, compare]
     asked = Data(data, split, column, source, target, label, tuple(references or ()), tokenize)
-    evaluate_models(names, (asked, changing, place), output, as_json=json)
+    evaluate_models(names, (asked, changing, place), output, reliability, as_json=json)

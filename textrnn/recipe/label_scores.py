@@ -19,8 +19,9 @@ from textrnn.metrics import (
     macro_f1,
     paired_bootstrap,
     per_class,
+    reliability,
 )
-from textrnn.model_folder import ModelFolder
+from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.models.classifier import SentimentClassifier
 from textrnn.recipe.tasks._base import Asked, Figures
 from textrnn.recipe.text_scores import local_or_hub
@@ -35,7 +36,7 @@ MOST_CLASSES = 30
 def score_labels(
     folder: ModelFolder, asked: Asked, source: LabelledSource | None = None
 ) -> Figures:
-    """Accuracy, F1, confusion and calibration error of a classifier's calibrated probabilities.
+    """The scores of a classifier's calibrated probabilities, and what they are made of.
 
     Args:
         folder: the classifier.
@@ -64,12 +65,14 @@ def score_labels(
         figures["accuracy"] = accuracy(targets, given)
         figures["macro_f1"] = macro_f1(targets, given, classes=classes)
         figures["ece"] = expected_calibration_error(targets, table)
+        figures["reliability"] = json.dumps(reliability(targets, table))
     figures["texts"] = len(texts)
     if classes <= MOST_CLASSES:
         for name, score in zip(names, each, strict=True):
             figures[f"precision {name}"] = score.precision
             figures[f"recall {name}"] = score.recall
             figures[f"f1 {name}"] = score.f1
+            figures[f"texts {name}"] = score.texts
         if not classifier.several:
             counts = confusion(targets, given, classes=classes)
             figures["confusion"] = json.dumps(counts.tolist())
@@ -102,8 +105,9 @@ def _right(model: SentimentClassifier, texts: list[str], targets: NDArray[np.int
 
 
 def _open(folder: ModelFolder, asked: Asked) -> SentimentClassifier:
+    others = [open_model_folder(find_model(name)) for name in asked.ensemble]
     return SentimentClassifier.open(
-        folder, engine=asked.engine, device=asked.device, threads=asked.threads
+        folder, *others, engine=asked.engine, device=asked.device, threads=asked.threads
     )
 
 

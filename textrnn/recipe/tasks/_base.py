@@ -46,7 +46,7 @@ class Asked:
         label: of labelled texts, the label's column; None: ``label``.
         references: files of translations, where ``data`` is a text of sources.
         tokenize: how BLEU cuts words; None: as suits the language.
-        ensemble: of a language model, further ones to answer together with.
+        ensemble: of a language model or a classifier, further ones to answer together with.
         cache: of a language model, its neural cache.
         dynamic: of a language model, how it learns from what it reads.
         statistics: a text for the mean squares of its gradients, as for ``data``.
@@ -74,7 +74,7 @@ class Asked:
     @property
     def of_language_models(self) -> dict[str, object]:
         """The options that apply to no model of another task."""
-        names = ("ensemble", "cache", "dynamic", "statistics")
+        names = ("cache", "dynamic", "statistics")
         return {name: getattr(self, name) for name in names}
 
     def refuse(self, task: str, **options: object) -> None:

@@ -242,7 +242,7 @@ class ClassificationAssembly(Assembly):
         names = [
             name
             for name in dict.fromkeys(name for figures in scores.values() for name in figures)
-            if " " not in name and name != "confusion"
+            if " " not in name and name not in ("confusion", "reliability")
         ]
         rows = [
             (split, *(_shown(figures.get(name)) for name in names))

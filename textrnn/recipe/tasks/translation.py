@@ -278,4 +278,10 @@ def _network(
 
 
 def _refuse(asked: Asked) -> None:
-    asked.refuse("translator", column=asked.column, label=asked.label, **asked.of_language_models)
+    asked.refuse(
+        "translator",
+        column=asked.column,
+        label=asked.label,
+        ensemble=asked.ensemble,
+        **asked.of_language_models,
+    )
