@@ -27,7 +27,7 @@ Ensemble = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME|DIR|ORG/NAME",
-        help="Another language model of the same vocabulary to answer together with; repeatable.",
+        help="Another model of the same vocabulary or labels to answer together with; repeatable.",
     ),
 ]
 CacheSize = Annotated[
