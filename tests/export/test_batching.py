@@ -21,15 +21,17 @@ from textrnn.generation import pad_right
 from textrnn.model_folder import open_model_folder
 
 
-def product(columns: int, rows: int, *, bias: bool) -> onnx.ModelProto:
-    """Values (B, K) by a matrix (N, K), quantised."""
+def product(columns: int, rows: int, *, bias: bool, bounded: bool = False) -> onnx.ModelProto:
+    """Values (B, K), or their hyperbolic tangents, by a matrix (N, K), quantised."""
     draw = np.random.default_rng(columns).standard_normal
     arrays = {"matrix": draw((rows, columns)), "bias": draw(rows)}
     tensors = [numpy_helper.from_array(a.astype(np.float32), name) for name, a in arrays.items()]
-    node = helper.make_node("Gemm", ["x", "matrix", *["bias"][:bias]], ["y"], transB=1)
+    values = "tanh" if bounded else "x"
+    nodes = [helper.make_node("Tanh", ["x"], ["tanh"])][:bounded]
+    nodes += [helper.make_node("Gemm", [values, "matrix", *["bias"][:bias]], ["y"], transB=1)]
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
-        [node],
+        nodes,
         "product",
         [value("x", TensorProto.FLOAT, ["batch", columns])],
         [value("y", TensorProto.FLOAT, None)],
@@ -58,6 +60,22 @@ def test_the_results_are_the_same(columns: int, bias: bool) -> None:
         wanted, found = run(few, x[:rows]), run(many, x[:rows])
         sizes = np.abs(wanted).max(1, keepdims=True)
         assert (np.abs(found - wanted) <= 1e-5 * sizes).all()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("columns", [24, 256, 600])
+def test_what_a_tanh_bounds_has_one_scale(columns: int, bias: bool) -> None:
+    few = product(columns, 40, bias=bias, bounded=True)
+    many = take_many_rows(few)
+    assert "ReduceMax" not in {node.op_type for node in many.graph.node}
+    x = np.random.default_rng(1).standard_normal((33, columns)).astype(np.float32)
+    x[3] = 0
+    wanted, found = run(few, x), run(many, x)
+    step = 1 / 127 / np.abs(np.tanh(x)).max(1, initial=0.5, keepdims=True)
+    spread = np.sqrt((dequantized(few) ** 2).sum(1))  # rounding errors add up like random steps
+    assert (np.abs(found - wanted) <= 3 * step * spread).all()
+    for rows in (1, 2):  # exact sums of whole numbers: no row depends on those beside it
+        assert (run(many, x[:rows]) == found[:rows]).all()
 
 
 def dequantized(model: onnx.ModelProto) -> Any:

@@ -57,12 +57,13 @@ def best_tokens(logits: AnyLogits, count: int) -> Best:
         return Best(ids + NEVER, values, *log_totals(logits))
     sums = np.empty(len(logits))
     for rows, part in _chunks(logits):
-        every = np.arange(len(part))
+        numbers, begins = part.reshape(-1), part.shape[1] * np.arange(len(part))
         for place in range(count):
             chosen = part.argmax(axis=1)
             ids[rows, place] = chosen
-            values[rows, place] = part[every, chosen]
-            part[every, chosen] = -np.inf
+            chosen += begins
+            values[rows, place] = numbers[chosen]
+            numbers[chosen] = -np.inf
         shifted = np.exp(values[rows] - values[rows, :1])
         sums[rows] = _sum_of_exponentials(part, values[rows, 0]) + shifted.sum(axis=1)
     without = values[:, 0].astype(np.float64) + np.log(sums)

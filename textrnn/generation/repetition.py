@@ -36,7 +36,7 @@ class RepetitionGuard:
         """Rows and tokens: what must not follow in these rows of ids (B, T)."""
         rows: list[Ids] = []
         tokens: list[Ids] = []
-        for period in range(1, self.longest + 1):
+        for period in self._periods(ids):
             said = max(self.times, -(-self.span // period)) * period
             if said > ids.shape[1]:
                 continue
@@ -48,6 +48,16 @@ class RepetitionGuard:
         if not rows:
             return np.empty(0, np.int64), np.empty(0, np.int64)
         return np.concatenate(rows), np.concatenate(tokens)
+
+    def _periods(self, ids: Ids) -> Sequence[int]:
+        """How far apart what is said again may be: where some row's last id was said before."""
+        if ids.shape[1] < self.span:
+            return ()
+        if self.times == 1:
+            return range(1, self.longest + 1)
+        before = ids[:, -2 : -2 - self.longest : -1]
+        found: list[int] = (np.flatnonzero((before == ids[:, -1:]).any(axis=0)) + 1).tolist()
+        return found
 
     def is_broken_by(self, ids: Sequence[int]) -> bool:
         """Whether a text itself says something more than that often on end.

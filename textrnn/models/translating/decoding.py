@@ -19,7 +19,8 @@ from textrnn.tokenizers import UNK
 
 __all__ = ["Draft", "decode"]
 
-_ROWS = 512  # hypotheses of one batch
+_ROWS = 256  # hypotheses of one batch
+_PLACES = 3072  # hypotheses times source tokens: what attention makes of them fits a cache
 _LONGEST_COPY = 96  # tokens of all that a sentence is made to copy
 
 
@@ -116,8 +117,9 @@ def _batches(jobs: Sequence[Job], settings: TranslationSettings) -> Iterator[lis
     for job in sorted(jobs, key=lambda job: (job.request.prefix, len(job.ids))):
         more = each * (1 + sum(len(term[0]) for term in job.terms))
         full = len(job.ids) * (len(batch) + 1) > cast(int, settings.batch_tokens)
+        full |= rows + more > min(_ROWS, _PLACES // len(job.ids))
         other = batch and batch[0].request.prefix != job.request.prefix
-        if batch and (full or other or rows + more > _ROWS):
+        if batch and (full or other):
             yield batch
             batch, rows = [], 0
         batch.append(job)

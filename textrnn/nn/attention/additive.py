@@ -50,7 +50,7 @@ class Additive(Attention):
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """See :meth:`Attention.scores`."""
         projected = self.query_projection(queries)
-        hidden = torch.sigmoid(2.0 * (projected.unsqueeze(2) + keys.unsqueeze(1)))
+        hidden = torch.sigmoid((2.0 * projected).unsqueeze(2) + (2.0 * keys).unsqueeze(1))
         return torch.matmul(hidden, 2.0 * self.vector.to(hidden.dtype))
 
     def scorer(self, keys: Tensor) -> Callable[[Tensor], Tensor]:
