@@ -31,6 +31,7 @@ from textrnn.engines._base import (
 from textrnn.engines._cached import Cache, CachedEngine
 from textrnn.engines._ensemble import EnsembleEngine, StepEnsemble
 from textrnn.engines._learning import Learner, Learning, LearningEngine, Reading, as_learning
+from textrnn.engines._memory import Memory
 from textrnn.engines._mixing import log_mean
 from textrnn.errors import EngineError, UnknownNameError
 from textrnn.registry import Family
@@ -55,6 +56,7 @@ __all__ = [
     "Learner",
     "Learning",
     "LearningEngine",
+    "Memory",
     "Reading",
     "State",
     "StepEngine",

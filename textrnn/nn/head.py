@@ -169,6 +169,10 @@ class OutputHead(nn.Module):
         """(..., H) to log-probabilities (..., V)."""
         return torch.log_softmax(self.logits(hidden), -1)
 
+    def log_probs_at(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """(N, H) to the log-probabilities (N,) of the targets (N,)."""
+        return self.log_probs(hidden).gather(1, targets.unsqueeze(1)).squeeze(1)
+
     def loss(self, hidden: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
         projected = self.projection(hidden)
@@ -225,12 +229,21 @@ class AdaptiveHead(nn.Module):
 
     logits = log_probs
 
+    def log_probs_at(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """(N, H) to the log-probabilities (N,) of the targets (N,), their clusters only."""
+        cluster_of, top_targets = self._places(targets)
+        top = torch.log_softmax(self.top(hidden).float(), -1)
+        found = top.gather(1, top_targets.unsqueeze(1)).squeeze(1)
+        for cluster, (narrow, output) in enumerate(self._tails()):
+            rows = (cluster_of == cluster).nonzero().squeeze(1)
+            inside = torch.log_softmax(output(narrow(hidden[rows])).float(), -1)
+            chosen = (targets[rows] - self.cutoffs[cluster]).unsqueeze(1)
+            found = found.index_add(0, rows, inside.gather(1, chosen).squeeze(1))
+        return found
+
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
-        bounds = targets.new_tensor(self.cutoffs[:-1])
-        cluster_of = torch.bucketize(targets, bounds, right=True) - 1
-        first = self.cutoffs[0]
-        top_targets = torch.where(cluster_of < 0, targets, first + cluster_of)
+        cluster_of, top_targets = self._places(targets)
         total = linear_cross_entropy(hidden, self.top.weight, self.top.bias, top_targets)
         for cluster, (narrow, output) in enumerate(self._tails()):
             rows = (cluster_of == cluster).nonzero().squeeze(1)
@@ -239,6 +252,12 @@ class AdaptiveHead(nn.Module):
                 inputs = narrow(hidden[rows])
                 total = total + linear_cross_entropy(inputs, output.weight, output.bias, inside)
         return total
+
+    def _places(self, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The rarer cluster of each target (N,), -1 for none, and its place in the top (N,)."""
+        bounds = targets.new_tensor(self.cutoffs[:-1])
+        cluster_of = torch.bucketize(targets, bounds, right=True) - 1
+        return cluster_of, torch.where(cluster_of < 0, targets, self.cutoffs[0] + cluster_of)
 
     def _tails(self) -> Iterator[tuple[nn.Linear, nn.Linear]]:
         """The projection and the output layer of each rarer cluster."""
@@ -264,7 +283,5 @@ def log_probs_of(head: OutputHead | AdaptiveHead, hidden: Tensor, targets: Tenso
     """
     rows = rows_at_once(head.vocab_size)
     chunks = zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
-    parts = [
-        head.log_probs(part).gather(-1, chosen.unsqueeze(-1)).squeeze(-1) for part, chosen in chunks
-    ]
+    parts = [head.log_probs_at(part, chosen) for part, chosen in chunks]
     return torch.cat(parts) if parts else hidden.new_zeros(0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from textrnn.data import Corpus
-from textrnn.engines import Cache, CachedEngine, Engine, Floats, Learning, as_learning
+from textrnn.engines import Cache, Engine, Ids, Learning, Memory, Reading, as_learning
 from textrnn.metrics import TextScore, bits_of
 from textrnn.tasks import Scores
 from textrnn.tasks.language_modeling import scores_of
@@ -17,7 +16,7 @@ __all__ = ["STATISTICS_TOKENS", "score_changing"]
 
 STATISTICS_TOKENS = 50_000
 """How much of a text the mean squares of the gradients are taken over, at most."""
-_AT_ONCE = 1024
+_AT_ONCE = 256
 _NAMES = ("loss", "perplexity", "word_perplexity", "bits_per_byte")
 
 
@@ -43,47 +42,49 @@ def score_changing(
             itself, as it goes.
 
     Returns:
-        The scores of the model as it is, then the same with the name of the way of changing before
-        them (``cached_perplexity``, ``dynamic_perplexity``, or ``dynamic_cached_perplexity`` where
-        it does both), and ``gain``, by which share of the perplexity it is lower.
+        The scores of the model as it is; then the same of each way of changing, its name before
+        them (``cached_perplexity``, ``dynamic_perplexity``, and ``dynamic_cached_perplexity`` where
+        both are asked for), with its ``gain``: by which share the perplexity is lower.
 
     Raises:
         EngineError: the engine cannot learn, or the learning rate is too high.
     """
-    changing = engine if cache is None else CachedEngine(engine, cache)
-    if learning is None:
-        parts = _scored(changing, corpus)
-    else:
+    bits = _bits(_read(engine, corpus), cache, "")
+    if learning is not None:
         ids = None if statistics is None else _ids(statistics, 0, STATISTICS_TOKENS)
-        parts = _learnt(changing, corpus, learning, ids)
-    ways = {"dynamic": learning, "cached": cache}
-    way = "_".join(name for name, given in ways.items() if given is not None)
-    after = _scores(parts, corpus)
-    before = _scores(_scored(engine, corpus), corpus)
-    changed = {f"{way}_{name}": after[name] for name in _NAMES}
-    return {**before, **changed, "gain": 1 - after["perplexity"] / before["perplexity"]}
+        learner = as_learning(engine).learner(learning, ids)
+        bits |= _bits(learner.read(_ids(corpus, 0, corpus.tokens)), cache, "dynamic_")
+    found = {
+        name: scores_of(TextScore(of, corpus.tokens - 1, corpus.words, corpus.bytes))
+        for name, of in bits.items()
+    }
+    scores = found.pop("")
+    plain = scores["perplexity"]
+    for way, figures in found.items():
+        scores |= {way + name: figures[name] for name in _NAMES}
+        scores[f"{way}gain"] = 1 - figures["perplexity"] / plain
+    return scores
 
 
-def _scored(engine: Engine, corpus: Corpus) -> Iterator[Floats]:
+def _bits(readings: Iterable[Reading], cache: Cache | None, way: str) -> dict[str, float]:
+    """Bits of a text by the way it was read, without and with a cache."""
+    memory, plain, cached = Memory(), 0.0, 0.0
+    for reading in readings:
+        plain += bits_of(reading.log_probs)
+        if cache is not None:
+            mixed, memory = cache.mix_targets(reading, memory)
+            cached += bits_of(mixed)
+    return {way: plain} | ({} if cache is None else {f"{way}cached_": cached})
+
+
+def _read(engine: Engine, corpus: Corpus) -> Iterator[Reading]:
+    """A text as the model reads it; see :meth:`textrnn.engines.Learner.read`."""
     state = None
     for begin in range(0, corpus.tokens - 1, _AT_ONCE):
         ids = _ids(corpus, begin, begin + _AT_ONCE + 1)
-        log_probs, state = engine.score(ids[np.newaxis], np.array([len(ids)]), state)
-        yield log_probs
+        hidden, state = engine.read(ids[np.newaxis, :-1], np.array([len(ids) - 1]), state)
+        yield Reading(ids, engine.log_probs(hidden[0], ids[1:]), hidden[0])
 
 
-def _learnt(
-    engine: Engine, corpus: Corpus, learning: Learning, statistics: np.ndarray | None
-) -> Iterator[Floats]:
-    learner = as_learning(engine).learner(learning, statistics)
-    for reading in learner.read(_ids(corpus, 0, corpus.tokens)):
-        yield reading.log_probs
-
-
-def _ids(corpus: Corpus, begin: int, end: int) -> np.ndarray:
+def _ids(corpus: Corpus, begin: int, end: int) -> Ids:
     return corpus.ids()[begin:end].astype(np.int64)
-
-
-def _scores(parts: Iterator[Floats], corpus: Corpus) -> Scores:
-    bits = math.fsum(map(bits_of, parts))
-    return scores_of(TextScore(bits, corpus.tokens - 1, corpus.words, corpus.bytes))
