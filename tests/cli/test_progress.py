@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,13 @@ def tell(stream: io.StringIO, clock: Callable[[float], None], **options: bool) -
             clock(100.0 * second)
             listen(event)
     return stream.getvalue()
+
+
+def test_a_classifiers_speed_is_in_texts(clock: Callable[[float], None]) -> None:
+    stream = io.StringIO()
+    with telling(stream, quiet=False) as listen:
+        listen(replace(step(1), unit="texts"))
+    assert "5,000 texts/s, 1 min 30 s left" in stream.getvalue()
 
 
 def test_plain_lines(clock: Callable[[float], None]) -> None:

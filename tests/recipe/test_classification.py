@@ -33,9 +33,19 @@ def test_a_folder_has_labels_calibration_card_and_graphs(toy_classifier: Path) -
     assert calibration["temperature"] > 0
     assert calibration["texts"] == 80
     assert calibration["ece_after"] <= calibration["ece_before"] + 0.02
+    assert 0.5 < calibration["familiar"] <= 1.0
+    metrics = (toy_classifier / "training" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(metrics[0])["texts"] == 16
     assert {"onnx/read.onnx", "onnx/classify.onnx", "onnx/weights.data"} <= set(folder.files)
     card = folder.card()
-    for part in ("labels: neg, pos", "| valid |", "| test |", "train.csv: 400 texts", "accuracy"):
+    for part in (
+        "labels: neg, pos",
+        "| valid |",
+        "| test |",
+        "train.csv: 400 texts",
+        "accuracy",
+        "texts/s",
+    ):
         assert part in card
     assert "test: accuracy" in folder.config["reached"]
     scores = json.loads(folder.file("training/scores.json").read_text())
@@ -62,7 +72,10 @@ def test_notices_tell_balance_duplicates_and_empty_texts(
     )
     (tmp_path / "test.csv").write_text(f"text,label\n{rows[0][0]},{rows[0][1]}\nnew one,pos\n")
     given = {"data__path": str(tmp_path), "data__valid": None}
-    said = made(labelled_folder, tmp_path / "cache", **given).notices()
+    assembly = made(labelled_folder, tmp_path / "cache", **given)
+    said = assembly.notices()
+    held = made(labelled_folder, tmp_path / "cache", **given, data__held_out=0.1).notices()
+    assert "train: 1 texts without a word are left out" in held
     assert any("401 texts (" in line and "rare 1" in line for line in said)
     assert "train: 1 texts without a word are left out" in said
     assert "1 of the texts in test stand in train, too" in said
@@ -268,6 +281,9 @@ def test_models_with_other_labels_are_not_compared(
 def test_a_dry_run(labelled_folder: Path, tmp_path: Path) -> None:
     estimate = dry_run(labelled_folder / "recipe.yaml", FAST)
     assert estimate.parameters > 1000
+    assert estimate.notices[0].startswith("train.csv: 400 texts (")
+    steps_a_second = estimate.train_tokens / 25 / estimate.tokens_per_second
+    assert steps_a_second == pytest.approx(estimate.step_seconds)  # 400 texts, 16 at once
 
 
 @pytest.mark.parametrize(

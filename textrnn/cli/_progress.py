@@ -85,7 +85,7 @@ def _step_line(now: StepDone, before: StepDone | None, score: str) -> str:
         speed = (now.tokens - before.tokens) / (now.seconds - before.seconds)
     return (
         f"step {now.step:,} (epoch {now.epoch:.2f}): loss {now.loss:.3f}, {score}"
-        f"{speed:,.0f} tokens/s, {duration(now.seconds_left)} left"
+        f"{speed:,.0f} {now.unit}/s, {duration(now.seconds_left)} left"
     )
 
 

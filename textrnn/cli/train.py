@@ -139,6 +139,8 @@ def print_dry_run(
     from textrnn import recipe as recipes
 
     estimate = recipes.dry_run(recipe, overrides, output=output, device=device)
+    for notice in estimate.notices:
+        say(notice)
     with open_output(None) as out:
         if as_json:
             out.write(json_line(asdict(estimate)) + "\n")
@@ -179,5 +181,6 @@ def estimate_lines(estimate: DryRun) -> list[str]:
         [
             (name.removesuffix("_bytes").replace("_", " "), readable.get(name, figure(value)))
             for name, value in asdict(estimate).items()
+            if name != "notices"
         ]
     )

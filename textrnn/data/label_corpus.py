@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -95,7 +95,7 @@ class LabelledCorpus:
                 f"{self.name} has {len(self):,} texts: too few to hold some of them out"
             )
         return (
-            self.select(np.flatnonzero(~held), self.name),
+            replace(self.select(np.flatnonzero(~held), self.name), empty=self.empty),
             self.select(np.flatnonzero(held), f"{self.name} (held out)"),
         )
 

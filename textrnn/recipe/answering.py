@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from textrnn.model_folder import ModelFolder, open_model_folder
-from textrnn.models import LanguageModel, Translator, measure_speed
+from textrnn.models import LanguageModel, SentimentClassifier, Translator, measure_speed
 from textrnn.recipe.pair_scores import find_pairs, group_pairs, sides_of
 from textrnn.recipe.tasks._base import Asked
 
-__all__ = ["translating_speed", "writing_speed"]
+__all__ = ["labelling_speed", "translating_speed", "writing_speed"]
 
 SECONDS = 0.1  # of each of a language model's figures
 SENTENCES = 64
+TEXTS = 512
 
 
 def writing_speed(folder: Path) -> str:
@@ -48,4 +50,25 @@ def translating_speed(folder: ModelFolder, asked: Asked) -> str:
         f"the machine above when the training had ended: {len(sources) / together:,.1f} "
         f"sentences/s for the first {len(sources)} held-out sources at once, {1e3 * alone:,.1f} ms "
         "for one alone."
+    )
+
+
+def labelling_speed(folder: ModelFolder, texts: Sequence[str]) -> str:
+    """Texts a second of a classifier, of the first of these."""
+    some = list(texts[:TEXTS])
+    classifier = SentimentClassifier.open(folder)
+    classifier.classify(some)  # what is allocated once is allocated
+    begin = time.perf_counter()
+    classifier.classify(some)
+    together = time.perf_counter() - begin
+    begin = time.perf_counter()
+    for text in some[:16]:
+        classifier.classify(text)
+    alone = (time.perf_counter() - begin) / len(some[:16])
+    engine = classifier.readers[0].engine
+    return (
+        f"By the engine {engine.name} on one thread, on the machine above when the training had "
+        f"ended: {len(some) / together:,.0f} texts/s for {len(some)} of the texts at once (of "
+        f"{sum(map(len, some)) / len(some):,.0f} characters on average), {1e3 * alone:,.1f} ms for "
+        "one alone."
     )

@@ -32,10 +32,11 @@ class DryRun:
         vocab_size: V.
         steps: optimiser steps in the whole run, as far as the limits tell.
         step_seconds: one step's time.
-        tokens_per_second: in that step.
+        tokens_per_second: in that step; of a classifier, in one of mean length.
         seconds: the whole run's training time, evaluation left out.
         peak_bytes: memory of this process at its highest so far; 0 where the system does not tell.
-        loss: after the first step, in nats a token.
+        loss: after the first step, in nats a token; a classifier's, in nats a text.
+        notices: what there is to be known of the data.
     """
 
     parameters: int
@@ -47,6 +48,7 @@ class DryRun:
     seconds: float
     peak_bytes: int
     loss: float
+    notices: tuple[str, ...] = ()
 
 
 def dry_run(
@@ -92,7 +94,10 @@ def dry_run(
         last = steps[-1]
         before = steps[-2].tokens if len(steps) > 1 else 0
         step_seconds = (last.tokens - before) / last.tokens_per_second
-        tokens = assembly.train_tokens
+        tokens, notices = assembly.train_tokens, tuple(assembly.notices())
+    rate = last.tokens_per_second
+    if last.unit != "tokens":
+        rate = tokens * training.accumulation / started.batches_an_epoch / step_seconds
     limits = []
     if training.epochs is not None:
         limits.append(
@@ -108,10 +113,11 @@ def dry_run(
         vocab_size=assembly.tokenizer.vocab_size,
         steps=min(limits),
         step_seconds=step_seconds,
-        tokens_per_second=last.tokens_per_second,
+        tokens_per_second=rate,
         seconds=min(limits) * step_seconds,
         peak_bytes=_peak_bytes(),
         loss=steps[0].loss,
+        notices=notices,
     )
 
 

@@ -15,21 +15,18 @@ from textrnn.recipe.tasks._base import with_sizes_of
 from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
 from textrnn.tasks import network_from_folder
 from textrnn.tasks.classification import ClassificationNetwork
-from textrnn.tokenizers import Familiarity, Tokenizer, fold_markup
+from textrnn.tokenizers import Tokenizer, fold_markup
 
 __all__ = [
     "begin_network",
     "begin_sizes",
     "begin_tokenizer",
-    "usually_familiar",
     "weights_of_classes",
 ]
 
 EMBEDDING = ("encoder.embedding.weight",)
 LIGHTEST, HEAVIEST = 0.1, 20.0
 """Balanced weights of classes are kept between: one rare text shall not drown the others."""
-LEAST_FAMILIAR = 0.05
-"""A share of familiar tokens of 0 would draw nothing to doubt."""
 
 
 def begin_tokenizer(
@@ -107,10 +104,3 @@ def weights_of_classes(
     # With several labels a text, the weight is that of having a label against not having it.
     balanced = weights - 1.0 if labels.several else weights / len(counts)
     return [float(weight) for weight in balanced.clip(LIGHTEST, HEAVIEST)]
-
-
-def usually_familiar(corpus: LabelledCorpus, tokenizer: Tokenizer, direction: str) -> float:
-    """The share of familiar tokens that 19 of 20 texts have at least, and no less than 0.05."""
-    order = slice(None, None, -1 if direction == "backward" else 1)
-    texts = [corpus.text(row)[1:-1][order].tolist() for row in range(len(corpus))]
-    return float(max(np.quantile(Familiarity(tokenizer).shares(texts), 0.05), LEAST_FAMILIAR))

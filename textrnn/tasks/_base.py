@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,8 @@ class Task(ABC):
     network: nn.Module
     criterion: str
     higher_is_better: bool = False
+    unit: ClassVar[str] = "tokens"
+    """What a batch's loss is a mean over, and what its ``tokens`` count."""
     fresh: frozenset[str] = frozenset()
     """The parameters that the model which a run starts from does not have, by name."""
 

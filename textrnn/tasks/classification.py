@@ -53,6 +53,7 @@ class Classification(Task):
     """
 
     criterion = "accuracy"
+    unit = "texts"
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class StepDone:
         seconds: of training since the run began, evaluation left out.
         tokens_per_second: of this step.
         seconds_left: an estimate from the share of the run that is done.
+        unit: what stands in the place of tokens: a classifier's loss is a mean over texts.
     """
 
     step: int
@@ -48,6 +49,7 @@ class StepDone:
     seconds: float
     tokens_per_second: float
     seconds_left: float
+    unit: str = "tokens"
 
 
 @dataclass(frozen=True)

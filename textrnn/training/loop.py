@@ -192,6 +192,7 @@ class Trainer:
             seconds=progress.seconds,
             tokens_per_second=tokens / taken,
             seconds_left=progress.seconds * (1.0 - done) / done,
+            unit=self.task.unit,
         )
 
     def _backward(self, group: Sequence[Batch], tokens: int) -> float:

@@ -42,7 +42,7 @@ class MetricsLog:
                 "loss": round(event.loss, 5),
                 "learning_rate": event.learning_rate,
                 "gradient_norm": round(event.gradient_norm, 4),
-                "tokens": event.tokens,
+                event.unit: event.tokens,
                 "seconds": round(event.seconds, 2),
             }
         elif isinstance(event, Evaluated):
@@ -116,7 +116,8 @@ def draw_loss_curve(metrics: Path, picture: Path, title: str) -> None:
         axes.plot(
             [line["step"] for line in scored], losses, "o-", ms=4, color="C1", label="validation"
         )
-    axes.set(xlabel="step", ylabel="loss (nats per token)")
+    unit = "text" if any("texts" in line for line in steps) else "token"
+    axes.set(xlabel="step", ylabel=f"loss (nats per {unit})")
     axes.set_title(title, parse_math=False)  # a dollar in a command is a dollar
     axes.grid(alpha=0.3)
     axes.legend()

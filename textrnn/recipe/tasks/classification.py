@@ -4,40 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 
-from textrnn.config import ClassificationRecipe, LabelledDataSettings, Recipe
+from textrnn.config import ClassificationRecipe, Recipe
 from textrnn.data import (
     LabelledBatches,
     LabelledCorpus,
-    LabelledSource,
     Labels,
     find_labels,
     open_labelled,
-    prepare_labelled,
 )
 from textrnn.data.labels import named_labels
 from textrnn.errors import UsageError
-from textrnn.metrics import (
-    Comparison,
-    best_thresholds,
-    expected_calibration_error,
-    fit_temperature,
-    label_scores,
-    probabilities_of,
-)
+from textrnn.metrics import Comparison, label_scores
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
+from textrnn.recipe.answering import labelling_speed
 from textrnn.recipe.label_data import hold_out_labelled, old_labelled
 from textrnn.recipe.label_scores import compare_on_labels, score_labels
+from textrnn.recipe.label_sets import (
+    Split,
+    calibrate,
+    encode_training,
+    first_texts,
+    read_sets,
+    set_notices,
+    usually_familiar,
+)
 from textrnn.recipe.label_start import (
     begin_network,
     begin_sizes,
     begin_tokenizer,
-    usually_familiar,
     weights_of_classes,
 )
 from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_direction_of
@@ -86,33 +86,12 @@ class ClassificationAssembly(Assembly):
                 "from a language model or a classifier"
             )
         recipe = with_direction_of(recipe, base)
-        classes = named_labels(data)
-        train = _open(data, "train", classes)
+        train = open_labelled(data, "train", named_labels(data))
         assert train is not None  # the recipe's check
         labels = find_labels(train, data, several)
         tokenizer = begin_tokenizer(recipe, base, train, cache)
-        backward = recipe.direction == "backward"
-
-        def encode(epoch: int) -> LabelledCorpus:
-            alpha, seed = recipe.training.subword_sampling, recipe.training.seed
-            sampling = None if alpha is None else (alpha, seed * 100_003 + epoch)
-            whole = prepare_labelled(
-                train,
-                labels,
-                tokenizer,
-                max_length=data.max_length,
-                sampling=sampling,
-                backward=backward,
-            )
-            return whole if data.held_out is None else whole.split(data.held_out)[0]
-
-        corpora = {"train": encode(0)}
-        for split in ("valid", "test"):
-            if (source := _open(data, split, classes)) is not None:
-                corpora[split] = prepare_labelled(source, labels, tokenizer, backward=backward)
-        if data.held_out is not None:
-            whole = prepare_labelled(train, labels, tokenizer, backward=backward)
-            corpora["valid"] = whole.split(data.held_out)[1]
+        encode = partial(encode_training, train, labels, tokenizer, recipe)
+        corpora = read_sets(train, labels, tokenizer, recipe)
         recipe = begin_sizes(recipe, base, labels)
         torch.manual_seed(recipe.training.seed)
         network: Any
@@ -146,17 +125,7 @@ class ClassificationAssembly(Assembly):
 
     def notices(self) -> list[str]:
         """How many texts each label has, which are empty, and which stand in two splits."""
-        train = self.corpora["train"]
-        said = [corpus.balance() for corpus in self.corpora.values()]
-        for split, corpus in self.corpora.items():
-            if corpus.empty:
-                said.append(f"{split}: {corpus.empty:,} texts without a word are left out")
-            if split != "train" and (shared := corpus.shared_with(train)):
-                said.append(f"{shared:,} of the texts in {split} stand in train, too")
-        few = [self.labels.names[place] for place in np.flatnonzero(train.counts() < 2)]
-        if few:
-            said.append(f"fewer than 2 texts to learn from have the label {', '.join(few)}")
-        return said
+        return set_notices(self.corpora)
 
     def config(self) -> dict[str, Any]:
         """The labels, how texts are read, and how the probabilities are calibrated."""
@@ -166,22 +135,9 @@ class ClassificationAssembly(Assembly):
         if self.task.valid is None:
             return found
         logits, targets, _ = predict(self.task.network, self.task.valid)
-        several = self.labels.several
-        temperature = fit_temperature(targets, logits, several=several)
-        valid = self.corpora["valid"]
-        calibration: dict[str, Any] = {
-            "temperature": temperature,
-            "familiar": usually_familiar(valid, self.tokenizer, self.recipe.direction),
-            "texts": len(targets),
-        }
-        after = probabilities_of(logits, temperature, several=several)
-        if several:
-            calibration["thresholds"] = best_thresholds(targets, after).tolist()
-        else:
-            before = expected_calibration_error(targets, probabilities_of(logits))
-            calibration["ece_before"] = before
-            calibration["ece_after"] = expected_calibration_error(targets, after)
-        return found | {"calibration": calibration}
+        familiar = usually_familiar(self.corpora["valid"], self.tokenizer, self.recipe.direction)
+        calibration = calibrate(targets, logits, several=self.labels.several)
+        return found | {"calibration": calibration | {"familiar": familiar}}
 
     def network_scores(self) -> dict[str, Figures]:
         """Of the validation texts."""
@@ -196,10 +152,18 @@ class ClassificationAssembly(Assembly):
         if "test" not in self.corpora:
             return {}
         data = self.recipe.data
-        source = _open(data, "test", named_labels(data))
+        source = open_labelled(data, "test", named_labels(data))
         assert source is not None  # its texts were read
         opened = open_model_folder(folder)
         return {"test": score_labels(opened, Asked(""), source)}
+
+    def speed(self, folder: Path) -> str:
+        """Texts a second, of held-out texts where there are some."""
+        data = self.recipe.data
+        split: Split = "train"
+        if "test" in self.corpora or data.valid is not None:
+            split = "test" if "test" in self.corpora else "valid"
+        return labelling_speed(open_model_folder(folder), first_texts(data, split))
 
     def reached(self, scores: Mapping[str, Figures]) -> str:
         """Accuracy and calibration error, or macro-F1 where texts have several labels."""
@@ -278,12 +242,6 @@ class ClassificationAssembly(Assembly):
     def old_validation(cls, folder: ModelFolder) -> Asked | None:
         """The validation texts of the model's own recipe, where they are one file here."""
         return old_labelled(folder)
-
-
-def _open(
-    data: LabelledDataSettings, split: Any, classes: tuple[str, ...]
-) -> LabelledSource | None:
-    return open_labelled(data, split, classes)
 
 
 def _shown(value: float | str | None) -> str:
