@@ -188,6 +188,7 @@ def generate(
     learning = read_learning(adapt is not None, "--adapt", learning_rate, decay, segment)
     memory = read_cache(cache, cache_theta, cache_lambda)
     book = None if adapt is None else read_book(adapt)
+    engine = "torch" if engine == "auto" and adapt is not None else engine
     lm = open_language_model(model, ensemble or (), engine=engine, device=device, threads=threads)
     lm = lm if book is None else lm.adapt(book, learning)
     lm = lm if memory is None else lm.with_cache(memory)
