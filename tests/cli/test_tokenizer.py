@@ -68,6 +68,7 @@ def story(tmp_path: Path) -> Path:
             {"kind": "word", "lowercase": True, "pretokenized": True, "vocab_size": 9},
         ),
         ("--kind char --vocab-size 12", {"vocab_size": 12, "lowercase": False}),
+        ("--vocab-size 288 --spaces folded", {"vocab_size": 288, "spaces": "folded"}),
     ],
 )
 def test_train_writes_a_folder_and_says_what_it_is(

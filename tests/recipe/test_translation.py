@@ -208,6 +208,24 @@ def test_how_bleu_cuts_words(
     assert by_character["BLEU"] != asked["BLEU"] or by_character["BLEU"] == 100
 
 
+def test_the_best_weights_are_judged_by_all_references(
+    write_pairs: Callable[..., Any], recipe: Path, pairs_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pairs"
+    shutil.copytree(pairs_folder, folder)
+    pairs = [("the cat", "Kater der"), ("the cat", "die Katze"), ("dog", "Hund")]
+    write_pairs(folder, "valid", pairs)
+    judged = assembled(recipe, tmp_path / "a", f"data.path={folder}").task._valid
+    assert judged.references == [["Kater der", "Hund"], ["die Katze", None]]
+    assert judged.tokenize == "13a"
+    for split in ("train", "valid", "test"):
+        (folder / f"{split}.de").rename(folder / f"{split}.ja")
+    changes = (f"data.path={folder}", "data.target=ja", "training.evaluate_sentences=0")
+    judged = assembled(recipe, tmp_path / "b", *changes).task._valid
+    assert judged.tokenize == "char"
+    assert (judged.sources, judged.references) == ([], [])
+
+
 def test_two_translators(
     toy_translator: Path, recipe: Path, pairs_folder: Path, tmp_path: Path
 ) -> None:

@@ -253,7 +253,7 @@ def test_eight_pairs_are_learnt_by_heart(cell: str, precision: str) -> None:
         }
     )
     batches = Made([pairs_of(sources, targets)])
-    valid = ValidationPairs(batches, [[*row, 3] for row in sources], ["x"] * 8)
+    valid = ValidationPairs(batches, [[*row, 3] for row in sources], [["x"] * 8])
     task = Translation(network, settings, lambda epoch: batches, valid)
     events = list(Trainer(task, settings, make_accelerator(precision, "cpu")).run())
     losses = [event.loss for event in events if isinstance(event, StepDone)]
@@ -288,10 +288,14 @@ def test_bleu_is_of_greedy_translations_in_order() -> None:
     sources = [[4 + row, *[7] * (row * 5 % 3), 3] for row in range(5)]
     written = {tuple(source): greedy(network, [source])[0] for source in sources}  # each alone
     references = [str(written[tuple(source)]) for source in sources]
-    valid = ValidationPairs(Made([some_pairs()]), sources, references, str)
+    valid = ValidationPairs(Made([some_pairs()]), sources, [references], str)
     assert evaluate_pairs(network, valid)["bleu"] == pytest.approx(100.0)
-    scrambled = ValidationPairs(Made([some_pairs()]), sources, references[::-1], str)
+    scrambled = ValidationPairs(Made([some_pairs()]), sources, [references[::-1]], str)
     assert evaluate_pairs(network, scrambled)["bleu"] < 100.0
+    further: list[str | None] = [None, references[1], None, references[3], None]
+    first = [references[0], "?", references[2], "?", references[4]]
+    several = ValidationPairs(Made([some_pairs()]), sources, [first, further], str)
+    assert evaluate_pairs(network, several)["bleu"] == pytest.approx(100.0)
 
 
 def test_greedy_ends() -> None:
@@ -311,7 +315,7 @@ def test_weights_may_be_chosen_by_bleu() -> None:
         {"steps": 4, "evaluate_every": 1, "criterion": "bleu", "early_stopping": 2}
     )
     network = some_network()
-    valid = ValidationPairs(Made([some_pairs()]), [[5, 3]], ["a"])
+    valid = ValidationPairs(Made([some_pairs()]), [[5, 3]], [["a"]])
     task = Translation(network, settings, lambda epoch: Made([some_pairs()] * 9), valid)
     script = iter([(3.0, 10.0), (4.0, 20.0), (1.0, 15.0), (0.5, 16.0)])
     task.evaluate = lambda: dict(zip(("loss", "bleu"), next(script), strict=True))  # type: ignore[method-assign]

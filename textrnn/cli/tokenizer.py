@@ -103,6 +103,12 @@ def train(
         bool | None,
         typer.Option("--pretokenized", help="Tokens are separated by spaces, as in wikitext-2."),
     ] = None,
+    spaces: Annotated[
+        str | None,
+        typer.Option(
+            metavar="kept|folded", help="White space as it is, or single spaces: for translators."
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -120,6 +126,7 @@ def train(
         "min_frequency": min_frequency,
         "lowercase": lowercase,
         "pretokenized": pretokenized,
+        "spaces": spaces,
     }
     given = {name: value for name, value in options.items() if value is not None}
     write_facts(train_folder(kind, given, source or [], output).facts(), json=json)

@@ -29,7 +29,13 @@ from textrnn.data import (
 )
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
-from textrnn.recipe.pair_scores import find_pairs, group_pairs, sides_of
+from textrnn.recipe.pair_scores import (
+    TestSet,
+    find_pairs,
+    group_pairs,
+    sides_of,
+    tokenization_of,
+)
 from textrnn.recipe.tasks._base import Asked, HeldOut
 from textrnn.tasks.translation import ValidationPairs
 from textrnn.tokenizers import EOS, fold_spaces
@@ -136,21 +142,24 @@ def validation_pairs(
     corpus: PairCorpus,
     making: PairsFrom,
     training: TranslationTrainingSettings,
+    language: str,
 ) -> ValidationPairs:
-    """What a translator is judged by while it trains.
+    """What a translator to a language is judged by while it trains.
 
     The loss is of all pairs; of the sources, some that lie evenly among all are translated, and
-    each one's first reference counts.
+    all references of each count.
     """
     test = group_pairs([source])
     count = min(training.evaluate_sentences, len(test.sources))
     chosen = [place * len(test.sources) // count for place in range(count)]
     texts = [test.sources[place] for place in chosen]
+    translated = TestSet(tuple(texts), tuple(test.references[place] for place in chosen))
     return ValidationPairs(
         batches=PairBatches(corpus, training.batch_tokens),
         sources=[[*ids, EOS] for ids in making.source.encode_lines(texts)],
-        references=[test.references[place][0] for place in chosen],
+        references=translated.by_reference(),
         decode=making.target.decode,
+        tokenize=tokenization_of(language),
     )
 
 

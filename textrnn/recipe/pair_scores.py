@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,15 @@ from textrnn.recipe.tasks._base import Asked, Figures
 from textrnn.recipe.text_scores import local_or_hub
 from textrnn.tokenizers import fold_spaces
 
-__all__ = ["TestSet", "compare_on_pairs", "find_pairs", "group_pairs", "score_pairs", "sides_of"]
+__all__ = [
+    "TestSet",
+    "compare_on_pairs",
+    "find_pairs",
+    "group_pairs",
+    "score_pairs",
+    "sides_of",
+    "tokenization_of",
+]
 
 BY_CHARACTER = ("ja", "zh", "th", "lo", "km", "my")  # languages that are written without spaces
 
@@ -38,7 +47,7 @@ class TestSet:
 
     def by_reference(self) -> list[list[str | None]]:
         """The first references of all sources, the second ones, and so on; None beyond the last."""
-        most = max(map(len, self.references))
+        most = max(map(len, self.references), default=0)
         return [
             [texts[place] if place < len(texts) else None for texts in self.references]
             for place in range(most)
@@ -107,11 +116,16 @@ def _translations(translator: Translator, test: TestSet) -> list[str]:
 
 
 def _tokenize(folder: ModelFolder, asked: Asked) -> str:
-    """How BLEU cuts words: by characters where the target's language has no spaces."""
-    if asked.tokenize is not None:
-        return asked.tokenize
-    target = sides_of(folder, asked)[1].split("-")[0].split("_")[0].lower()
-    return "char" if target in BY_CHARACTER else "13a"
+    return asked.tokenize or tokenization_of(sides_of(folder, asked)[1])
+
+
+def tokenization_of(language: str) -> str:
+    """How BLEU cuts words of a language: by characters where it is written without spaces.
+
+    >>> tokenization_of("ja"), tokenization_of("de-AT")
+    ('char', '13a')
+    """
+    return "char" if re.split("[-_]", language)[0].lower() in BY_CHARACTER else "13a"
 
 
 def sides_of(folder: ModelFolder, asked: Asked) -> tuple[str, str]:

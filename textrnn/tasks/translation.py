@@ -47,14 +47,17 @@ class ValidationPairs:
     Args:
         batches: for the loss.
         sources: ids of sentences to translate, each ending with EOS; none: no BLEU.
-        references: the translations of these, as text.
+        references: one or more translations of all of these, as text; None where one has no
+            further one.
         decode: a translation's ids to text.
+        tokenize: how BLEU cuts words, see :func:`~textrnn.metrics.score_translations`.
     """
 
     batches: Batches
     sources: Sequence[Sequence[int]] = ()
-    references: Sequence[str] = ()
+    references: Sequence[Sequence[str | None]] = ()
     decode: Callable[[Sequence[int]], str] = str
+    tokenize: str = "13a"
 
 
 class Translation(Task):
@@ -190,7 +193,8 @@ def evaluate_pairs(network: TranslationNetwork, valid: ValidationPairs) -> Score
         scores = {"loss": total / tokens, "perplexity": math.exp(total / tokens), "tokens": tokens}
         if valid.sources:
             written = [valid.decode(ids) for ids in greedy(network, valid.sources)]
-            scores["bleu"] = score_translations(written, [valid.references])["BLEU"].value
+            scored = score_translations(written, valid.references, tokenize=valid.tokenize)
+            scores["bleu"] = scored["BLEU"].value
     finally:
         network.train(training)
     return scores

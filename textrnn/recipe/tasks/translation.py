@@ -81,7 +81,9 @@ class TranslationAssembly(Assembly):
         judged = None
         if sets.valid is not None:
             corpora["valid"] = prepare_pairs(sets.valid, making, cache)
-            judged = validation_pairs(sets.valid, corpora["valid"], making, recipe.training)
+            judged = validation_pairs(
+                sets.valid, corpora["valid"], making, recipe.training, recipe.data.target
+            )
         if base is not None:
             recipe = with_sizes_of(recipe, base, PARTS)
         torch.manual_seed(recipe.training.seed)
