@@ -132,7 +132,12 @@ def test_a_text_column_may_have_several_names(tmp_path: Path) -> None:
     [
         ("train.csv", "txet,label\na,b\n", {}, r"no column 'text'.*did you mean 'txet'"),
         ("train.csv", "text,labels\na,b\n", {}, r"no column 'label'.*did you mean 'labels'"),
-        ("train.jsonl", '{"text": "a"}\n', {}, r"line 1 has no column 'label'"),
+        (
+            "train.jsonl",
+            '{"text": "a"}\n',
+            {},
+            r"line 1 has no column 'label'.*--label in a command",
+        ),
         ("train.jsonl", "[1]\n", {}, r"line 1 is no object"),
         ("train.jsonl", "{\n", {}, r"line 1 is not JSON"),
         ("train.csv", "text,label\na,x\nb\n", {}, r"line 3: 1 columns, no number 2"),

@@ -11,6 +11,7 @@ import torch
 
 from textrnn.config import ClassificationHeadSettings, EncoderSettings
 from textrnn.engines import ClassificationEngine, open_engine
+from textrnn.engines._torch_classification import TorchClassificationEngine
 from textrnn.errors import EngineError
 from textrnn.model_folder import FolderContents, ModelFolder, open_model_folder, write_model_folder
 from textrnn.recipe.exporting import make_graphs
@@ -77,6 +78,28 @@ def test_a_text_alone_is_that_text_in_a_batch(
     for row, length in enumerate(LENGTHS):
         alone = engine.classify(texts()[row : row + 1, :length], LENGTHS[row : row + 1])
         np.testing.assert_allclose(alone[0], together[row], atol=2e-6)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_integrated_gradients_add_up(several: bool) -> None:
+    """They sum to what a text's log-probability is above that of blank tokens."""
+    torch.manual_seed(4)
+    encoder = EncoderSettings(embedding_size=8, hidden_size=12, bidirectional=True)
+    head = ClassificationHeadSettings(multi_label=several)
+    network = ClassificationNetwork(encoder, head, 3, 50).eval()
+    ids = np.array([2, 9, 30, 12, 3])
+    weights = TorchClassificationEngine(network, threads=1).attribute(ids, 1, 0.5, several)
+    assert weights.shape == (5,)
+    assert weights[0] == weights[-1] == 0.0
+    vectors = network.encoder.embed(torch.from_numpy(ids)[None]).detach()
+    blank = vectors.clone()
+    blank[:, 1:-1] = 0.0
+    logits = network.logits(torch.cat([vectors, blank]), torch.tensor([5, 5])).detach() / 0.5
+    logs = torch.nn.functional.logsigmoid(logits) if several else logits.log_softmax(1)
+    assert weights.sum() == pytest.approx((logs[0, 1] - logs[1, 1]).item(), abs=1e-3)
+    with torch.no_grad():  # where nobody asked for gradients, too
+        again = TorchClassificationEngine(network).attribute(ids, 1, 0.5, several)
+    np.testing.assert_allclose(again, weights, atol=1e-6)
 
 
 def test_8_bits_are_close(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ class LabelledTable:
 def rows_of_records(
     rows: Iterator[tuple[str, Any]], texts: Sequence[str], label: str
 ) -> Iterator[Row]:
-    """The text and the label of each record, which its place in words stands before."""
+    """The text and the label of each record; before a record stands its place, in words."""
     for where, record in rows:
         text, column = _places(list(record), texts, label, where)
         names = list(record)
@@ -139,11 +139,15 @@ def _places(header: Sequence[str], texts: Sequence[str], label: str, where: str)
     """Where text and label stand among the columns."""
     names = list(header)
     found = [name for name in texts if name in names]
-    for option, given, there in (("text", texts[0], bool(found)), ("label", label, label in names)):
+    for option, flag, given, there in (
+        ("text", "--column", texts[0], bool(found)),
+        ("label", "--label", label, label in names),
+    ):
         if not there:
             listed = ", ".join(repr(name[:40]) for name in names[:8])
             raise DataError(
-                f"{where} has no column {given!r} among {listed}{did_you_mean(given, names)}: set "
-                f"data.{option} to one of them, or to a column's number where there is no header"
+                f"{where} has no column {given!r} among {listed}{did_you_mean(given, names)}: name "
+                f"the {option}'s (data.{option} in a recipe, {flag} in a command), by its number "
+                "where there is no header"
             )
     return names.index(found[0]), names.index(label)

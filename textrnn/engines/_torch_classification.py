@@ -74,7 +74,8 @@ class TorchClassificationEngine:
             logits = network.decide(pooled, lengths) / temperature
             return (F.logsigmoid(logits) if several else logits.log_softmax(1))[:, label]
 
-        with threads_set(self._threads), torch.backends.cudnn.flags(enabled=False):
+        without_cudnn = torch.backends.cudnn.flags(enabled=False)  # its RNNs: in training only
+        with threads_set(self._threads), torch.enable_grad(), without_cudnn:
             vectors = network.encoder.embed(to_tensor(ids[None], self._device)).detach()
             blank = vectors.clone()
             blank[:, 1:-1] = 0.0
