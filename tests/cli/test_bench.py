@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from textrnn.models.measuring import BATCHES, least_seconds, read_rate
+from textrnn.models.measuring_translation import step_bytes
 
 QUICK = ("--seconds", "0.01", "--threads", "1")
 
@@ -44,6 +45,58 @@ def test_figures_as_a_table(run: Any, toy_model: Path) -> None:
         "matrix products",
     ]
     assert "onnx, int8 weights" in done.out
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_figures_of_translation(run: Any, toy_translator: Path, engine: str) -> None:
+    done = run("bench", toy_translator, "--engine", engine, "--json", *QUICK)
+    assert (done.code, done.err) == (0, "")
+    (record,) = done.records
+    assert (record["engine"], record["beam_size"]) == (engine, 5)
+    sentences, tokens = record["sentences_per_second"], record["tokens_per_second"]
+    assert set(sentences) == set(tokens) == set(map(str, BATCHES))
+    assert all(1 <= tokens[rows] / sentences[rows] <= 18 for rows in tokens)
+    assert min(v for v in record.values() if isinstance(v, int | float)) > 0
+    assert record["read_share"] < 1
+
+
+def test_figures_of_translation_as_a_table(run: Any, toy_translator: Path) -> None:
+    done = run("bench", toy_translator, *QUICK)
+    assert (done.code, done.err) == (0, "")
+    heads = [line.split("  ")[0] for line in done.lines]
+    assert heads == [
+        "engine",
+        "open the model",
+        "first sentence",
+        *(f"batch {rows}" for rows in BATCHES),
+        "peak memory",
+        "floor at batch 1",
+        "share of it reached",
+        "matrix products",
+    ]
+
+
+def test_a_translator_in_training(run: Any, toy_translator: Path) -> None:
+    done = run("bench", toy_translator, "--train", "--json", *QUICK)
+    assert (done.code, done.err) == (0, "")
+    (record,) = done.records
+    assert record["bptt"] == 16
+    assert 0 < record["gemm_share"] < 1
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ((), "is a classifier, not a language model: use textrnn sentiment"),
+        (("--train",), "is a model for classification: training is measured for language_model"),
+    ],
+)
+def test_a_classifier_is_refused(
+    run: Any, toy_classifier: Path, train: tuple[str, ...], message: str
+) -> None:
+    done = run("bench", toy_classifier, *train)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
 
 
 @pytest.mark.parametrize("recipe", ["kept", "missing"])
@@ -87,3 +140,15 @@ def test_the_least_time_is_of_three_at_least() -> None:
 
 def test_the_rate_of_reading_is_one() -> None:
     assert 1e8 < read_rate(1 << 20, 0.02) < 1e13
+
+
+def test_what_a_step_of_a_decoder_reads() -> None:
+    table, own = {"encoder.embedding.weight": (9, 4)}, {"decoder.embedding.weight": (7, 4)}
+    layer = {"decoder.layers.0.weight_hidden": (12, 4), "head.bias": (7,)}
+    keys = {"decoder.attention.key_projection.weight": (4, 8), "bridge.weight": (4, 8)}
+    rest = layer | keys
+    assert step_bytes(table | rest, "float32") == 4 * (48 + 7 + 36)
+    assert step_bytes(table | own | rest, "float32") == 4 * (48 + 7 + 28)
+    apart = table | own | rest | {"head.weight": (7, 5)}
+    assert step_bytes(apart, "float32") == 4 * (48 + 7 + 35)
+    assert step_bytes(apart, "int8") == 4 * 7 + int((48 + 35) * (1 + 4 / 256))

@@ -105,6 +105,14 @@ def test_lines_stay_in_order_and_empty_ones_stay_empty() -> None:
     assert model.translate("").text == ""
 
 
+def test_half_a_character_is_left_out() -> None:
+    (begun, _), (letter,) = BYTES.encode("Ä"), BYTES.encode("q")
+    engine = TableTranslator({letter: begun}, BYTES.vocab_size)
+    model = Translator(translator_folder(BYTES), engine, BYTES, BYTES)
+    texts = ["a q b", "q", "is \ufffd q"]
+    assert [one.text for one in model.translate(texts)] == ["a b", "", "is \ufffd \ufffd"]
+
+
 GARBAGE = st.text(
     alphabet=st.sampled_from("ab Zü.!?,\x00\x1b\t\u2028\n\r東。🎉1{}<>%\ud7ff\u200b"), max_size=60
 )

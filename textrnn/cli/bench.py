@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textrnn.cli._io import aligned, json_line, open_output
-from textrnn.cli._models import SHIPPED, open_language_model
+from textrnn.cli._models import SHIPPED, open_folder, open_language_model, open_translator
 from textrnn.cli._options import (
     Device,
     Engine,
@@ -22,10 +22,10 @@ from textrnn.cli._options import (
 from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
-    from textrnn.models import Speed
+    from textrnn.models import Speed, TranslationSpeed
     from textrnn.recipe import TrainingSpeed
 
-__all__ = ["app", "speed_lines", "training_lines"]
+__all__ = ["app", "speed_lines", "training_lines", "translation_lines"]
 
 app = new_app()
 
@@ -33,6 +33,7 @@ app = new_app()
 @app.command(
     epilog=examples(
         "textrnn bench",
+        "textrnn bench en-de",
         "textrnn bench runs/mine/model --engine torch --json",
         "textrnn bench runs/mine/model --train --threads 2",
     )
@@ -55,7 +56,7 @@ def bench(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure tokens per second, first-token time and memory.
+    """Measure tokens per second, first-token time and memory; of a translator, sentences too.
 
     Beside them stands what the machine allows: at batch 1 a token cannot take less time than the
     weights take to be read; training cannot be faster than the machine's matrix products. Every
@@ -69,6 +70,13 @@ def bench(
 
         measured = recipes.measure_training(model, threads=threads, seconds=seconds)
         lines, record = training_lines(measured), asdict(measured)
+    elif open_folder(model).task == "translation":
+        from textrnn.models import measure_translation
+
+        translating = measure_translation(
+            lambda: open_translator(model, engine=engine, device=device, threads=threads), seconds
+        )
+        lines, record = translation_lines(translating), asdict(translating)
     else:
         from textrnn.models import measure_speed
 
@@ -97,20 +105,38 @@ def speed_lines(speed: Speed) -> list[str]:
                 f"{rate:,.0f} tokens/s ({whole:,.0f} us a token, the engine's step {step:,.0f})",
             )
         )
-    rows += [
+    alone = f" (the engine's step alone {floor / speed.step_seconds[1]:.0%})"
+    return aligned(rows + _beside_the_machine(speed, alone))
+
+
+def translation_lines(speed: TranslationSpeed) -> list[str]:
+    """Figures of translation as a person reads them."""
+    rows = [
+        ("engine", f"{speed.engine}, {speed.precision} weights, beam {speed.beam_size}"),
+        ("open the model", f"{1e3 * speed.open_seconds:,.0f} ms"),
+        ("first sentence", f"{1e3 * speed.first_seconds:,.1f} ms"),
+    ]
+    for batch, rate in speed.sentences_per_second.items():
+        tokens = speed.tokens_per_second[batch]
+        rows.append((f"batch {batch}", f"{rate:,.1f} sentences/s, {tokens:,.0f} tokens/s"))
+    return aligned(
+        rows + _beside_the_machine(speed, " (a step reads them once for all hypotheses)")
+    )
+
+
+def _beside_the_machine(speed: Speed | TranslationSpeed, more: str) -> list[tuple[str, str]]:
+    """What the machine allows, and the share of it that one text reaches."""
+    floor = speed.weight_bytes / speed.read_bytes_per_second
+    return [
         ("peak memory", f"{speed.peak_bytes / 1e6:,.0f} MB"),
         (
             "floor at batch 1",
             f"{1e6 * floor:,.0f} us: {speed.weight_bytes / 1e6:,.1f} MB of weights at "
             f"{speed.read_bytes_per_second / 1e9:,.0f} GB/s",
         ),
-        (
-            "share of it reached",
-            f"{speed.read_share:.0%} (the engine's step alone {floor / speed.step_seconds[1]:.0%})",
-        ),
+        ("share of it reached", f"{speed.read_share:.0%}{more}"),
         ("matrix products", f"{speed.gemm_flops / 1e9:,.0f} GFLOP/s in float32, by numpy"),
     ]
-    return aligned(rows)
 
 
 def training_lines(speed: TrainingSpeed) -> list[str]:

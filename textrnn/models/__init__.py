@@ -7,6 +7,7 @@ from textrnn.models.classifying import Classified
 from textrnn.models.continuations import ContinuationScore, score_continuations
 from textrnn.models.language_model import LanguageModel
 from textrnn.models.measuring import Speed, measure_speed
+from textrnn.models.measuring_translation import TranslationSpeed, measure_translation
 from textrnn.models.minimal_pairs import (
     MinimalPair,
     PairAccuracy,
@@ -49,9 +50,11 @@ __all__ = [
     "TranslationOptions",
     "TranslationScore",
     "TranslationSettings",
+    "TranslationSpeed",
     "Translator",
     "WordScore",
     "measure_speed",
+    "measure_translation",
     "minimal_pair_accuracy",
     "read_minimal_pairs",
     "score_continuations",

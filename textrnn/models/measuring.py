@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
     from textrnn.models.language_model import LanguageModel
 
-__all__ = ["BATCHES", "Speed", "gemm_rate", "least_seconds", "measure_speed", "read_rate"]
+__all__ = [
+    "BATCHES",
+    "Speed",
+    "gemm_rate",
+    "least_seconds",
+    "measure_speed",
+    "peak_bytes",
+    "read_rate",
+]
 
 BATCHES = (1, 8, 64)
 PROMPT = "Once upon a time"
@@ -72,7 +80,7 @@ def measure_speed(load: Callable[[], LanguageModel], seconds: float = 1.0) -> Sp
     first = least_seconds(lambda: model.generate(PROMPT, max_new_tokens=1, seed=0), seconds / 4)
     tokens = {rows: rows / _token_seconds(model, rows, seconds) for rows in BATCHES}
     steps = {rows: _step_seconds(model, rows, seconds / 4) for rows in BATCHES}
-    peak = _peak_bytes()
+    peak = peak_bytes()
     precision = getattr(model.engine, "precision", "float32")
     weights = _weight_bytes(model.folder, precision)
     rate = read_rate(weights, seconds / 4)
@@ -160,7 +168,7 @@ def _weight_bytes(folder: ModelFolder, precision: str) -> int:
     return 4 * vectors + int((numbers - vectors) * (1 + 4 / BLOCK if precision == "int8" else 4))
 
 
-def _peak_bytes() -> int:
-    """Linux counts it in kilobytes, macOS in bytes."""
+def peak_bytes() -> int:
+    """This process's memory at its highest; Linux counts it in kilobytes, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

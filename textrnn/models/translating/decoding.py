@@ -21,6 +21,7 @@ __all__ = ["Draft", "decode"]
 
 _ROWS = 256  # hypotheses of one batch
 _PLACES = 3072  # hypotheses times source tokens: what attention makes of them fits a cache
+_BROKEN = "\ufffd"  # stands for a character that was begun in bytes and not ended
 _LONGEST_COPY = 96  # tokens of all that a sentence is made to copy
 
 
@@ -136,6 +137,8 @@ def _draft(coder: Coder, job: Job, found: Found, settings: TranslationSettings) 
         text = b"".join(pieces).decode(errors="replace")
     else:
         text = coder.target.decode(found.ids)
+    if _BROKEN not in job.request.text:
+        text = text.replace(_BROKEN, "")
     draft = Draft(clean(text), found.score, found.ids, found.log_probs)
     if not settings.alignments or found.attention is None:
         return draft
