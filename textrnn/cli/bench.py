@@ -56,11 +56,11 @@ def bench(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure tokens per second, first-token time and memory; of a translator, sentences too.
+    """Measure tokens per second, first-token time and memory.
 
-    Beside them stands what the machine allows: at batch 1 a token cannot take less time than the
-    weights take to be read; training cannot be faster than the machine's matrix products. Every
-    time is the least of several.
+    Of a translator, sentences per second too. Beside them stands what the machine allows: at batch
+    1 a token cannot take less time than the weights take to be read; training cannot be faster than
+    the machine's matrix products. Every time is the least of several.
     """
     if train:
         if (engine, device) != ("auto", "auto"):
