@@ -71,6 +71,19 @@ def test_ctrl_c_keeps_the_run(toy_folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "model").exists()
 
 
+def test_a_line_is_translated_before_the_next_one_is_written(toy_translator: Path) -> None:
+    process = start("translate", "-m", toy_translator, stdin=-1)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line in (b"the cat ran\n", b"\n", b"the dog sat\r\n"):
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert bool(process.stdout.readline().strip()) == bool(line.strip())
+    rest, told = process.communicate(b"the cat\n \x00\nthe dog", timeout=60)
+    assert (process.returncode, told) == (0, b"")
+    assert [bool(line) for line in rest.splitlines()] == [True, False, True]
+
+
 def test_a_pipeline_in_an_odd_locale(toy_model: Path, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
     process = start("score", "-m", toy_model, "--json", stdin=-1, env=environment)

@@ -46,19 +46,6 @@ def test_lines_in_lines_out(
         assert run("translate", *SOURCES, *model, *more).lines == expected
 
 
-def test_a_line_that_is_typed_is_answered_at_once(
-    run: Callable, toy_translator: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[int] = []
-    monkeypatch.setattr(
-        "textrnn.cli.translate.translate_lines", lambda *_, at_once, **__: said.append(at_once)
-    )
-    for words in (["-"], ["--input", "-"], ["the cat"]):
-        run("translate", *words, "-m", toy_translator)
-    run("translate", "-", "-m", toy_translator, piped="the cat\n")
-    assert said == [1, 1, 1024, 1024]
-
-
 def test_json(run: Callable, toy_translator: Path, mt: textrnn.Translator) -> None:
     words = ("translate", *SOURCES, "-m", toy_translator, "--json", "--n-best", 2, "--alignments")
     done = run(*words)
@@ -221,10 +208,9 @@ def test_models_of_other_tasks_are_refused(
         f"textrnn: error: {toy_model} is a language model, not a translator: "
         f"use textrnn generate --model {toy_model}\n",
     )
-    for words in (["generate", "-p", "a", "-m"], ["bench"]):
-        done = run(*words, toy_translator)
-        assert (done.code, done.out) == (2, "")
-        assert f"use textrnn translate --model {toy_translator}" in done.err
+    done = run("generate", "-p", "a", "-m", toy_translator)
+    assert (done.code, done.out) == (2, "")
+    assert f"use textrnn translate --model {toy_translator}" in done.err
 
 
 @pytest.mark.skipif("en-de" in shipped_models(), reason="en-de ships")

@@ -8,12 +8,13 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 from textrnn.cli._errors import warn
+from textrnn.cli._stdin import StdinLines, StdinTexts
 from textrnn.errors import DataError, UsageError
 
 __all__ = [
@@ -49,7 +50,11 @@ def read_texts(texts: Sequence[str], source: Path | None) -> Iterator[str]:
         return _lines_of(source)
     if sys.stdin is None or (not texts and source is None and sys.stdin.isatty()):
         raise UsageError("no text: give it as an argument, with --input FILE, or on stdin")
-    return read_lines(sys.stdin.buffer, "<stdin>")
+    try:
+        lines = StdinLines(sys.stdin.buffer.fileno())
+    except OSError:  # it is no file of the system's, but one that a program made
+        return read_lines(sys.stdin.buffer, "<stdin>")
+    return StdinTexts(read_lines(lines, "<stdin>"), lines)
 
 
 def _checked(text: str) -> str:
@@ -84,7 +89,7 @@ def _open(path: Path) -> BinaryIO:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
 
 
-def read_lines(stream: BinaryIO, name: str) -> Iterator[str]:
+def read_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:
     r"""The lines of a UTF-8 stream as they come, without their line ends.
 
     Raises:

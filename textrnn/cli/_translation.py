@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from textrnn.cli._errors import detail
 from textrnn.cli._io import json_line
 from textrnn.cli._models import warn_of_foreign
+from textrnn.cli._stdin import in_lists
 from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from textrnn.models import Translation, TranslationSettings, Translator
 
 __all__ = [
-    "AT_ONCE",
     "LISTS",
     "VALUES",
     "given_values",
@@ -28,7 +27,7 @@ __all__ = [
     "translate_lines",
 ]
 
-AT_ONCE = 1024  # lines read before their translations are written: many of one length
+AT_ONCE = 1024  # lines, at most, read before their translations are written: many of one length
 VALUES = (
     "beam_size",
     "length_penalty",
@@ -105,17 +104,16 @@ def translate_lines(
     out: TextIO,
     *,
     as_json: bool,
-    at_once: int = AT_ONCE,
 ) -> None:
     """Write the translation of each line, in order; an empty line for one that is empty.
 
-    ``at_once`` lines are read before their translations are written.
+    Lines that are written slowly, as by a person, are each answered at once.
     """
     settings = settings.resolve(model.folder.generation)
     if settings.sample:
         detail(f"seed {settings.generation.seed}")
     read = 0
-    while chunk := list(islice(texts, at_once)):
+    for chunk in in_lists(texts, AT_ONCE):
         warn_of_foreign(model, chunk, read + 1)
         for translation in model.translate(chunk, settings):
             out.writelines(line + "\n" for line in lines_of(translation, as_json=as_json))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +24,6 @@ from textrnn.cli._options import (
     new_app,
 )
 from textrnn.cli._translation import (
-    AT_ONCE,
     LISTS,
     given_values,
     option_names,
@@ -181,11 +178,4 @@ def translate(
     mt = open_translator(model, ensemble or (), engine=engine, device=device, threads=threads)
     settings = read_settings(given, lists, mt)
     with open_output(output) as out, option_names():
-        at_once = 1 if _is_typed(texts, source) else AT_ONCE
-        translate_lines(mt, lines, settings, out, as_json=json, at_once=at_once)
-
-
-def _is_typed(texts: Sequence[str] | None, source: Path | None) -> bool:
-    """Whether the lines come from a terminal, so that each is to be answered at once."""
-    from_stdin = list(texts or ()) == ["-"] or str(source) == "-"
-    return from_stdin and sys.stdin is not None and sys.stdin.isatty()
+        translate_lines(mt, lines, settings, out, as_json=json)
