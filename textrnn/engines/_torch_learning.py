@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RmsRule", "TorchLearner"]
 
-_AT_ONCE = 1 << 16  # numbers: four arrays of them fit into a cache of 1 MiB
+_AT_ONCE = 1 << 17  # numbers: with whole tensors a step takes nearly twice as long
 
 
 class RmsRule:
@@ -48,16 +48,14 @@ class RmsRule:
 
     def __init__(self, parameters: Sequence[Tensor], learning: Learning) -> None:
         self.learning = learning
-        values = [parameter.detach() for parameter in parameters]
-        self._values = _pieces(values)
-        self._prior = _pieces([value.clone() for value in values])
-        self._squares = _pieces([torch.zeros_like(value) for value in values])
-        self._size = sum(value.numel() for value in values)
+        self._values = _pieces([parameter.detach().view(-1) for parameter in parameters])
+        self._prior = [value.clone() for value in self._values]
+        self._squares = [torch.zeros_like(value) for value in self._values]
+        self._size = sum(value.numel() for value in self._values)
         self._count = 0
         self._fixed = False
         self._mean = math.inf
 
-    @torch.no_grad()
     def observe(self, gradients: Sequence[Tensor]) -> None:
         """Take gradients into the mean squares, and learn nothing."""
         self._count += 1
@@ -69,25 +67,23 @@ class RmsRule:
         self._fixed = True
         self._mean = sum(float(square.sqrt().sum()) for square in self._squares) / self._size
 
-    @torch.no_grad()
     def learn(self, gradients: Sequence[Tensor]) -> None:
         """Move the parameters; without :meth:`fix` the gradients go into the mean squares first."""
-        rate, pull = -self.learning.learning_rate, self.learning.decay / (self._mean or math.inf)
-        total = torch.zeros((), device=gradients[0].device)
-        self._count += not self._fixed
+        if not self._fixed:
+            self.observe(gradients)
+        pull, total = self.learning.decay / (self._mean or math.inf), 0.0
         of_each = zip(self._values, self._prior, self._squares, _pieces(gradients), strict=True)
         for value, prior, square, gradient in of_each:
-            if not self._fixed:
-                square.lerp_(gradient.square(), 1 / self._count)
             root = square.sqrt()
-            total += root.sum()
+            total += float(root.sum())
             back = (root * pull).clamp_(max=1.0).mul_(prior - value)
-            value.addcdiv_(gradient, root.add_(self.learning.epsilon), value=rate).add_(back)
-        self._mean = float(total) / self._size
+            step = gradient / root.add_(self.learning.epsilon)
+            value.sub_(step, alpha=self.learning.learning_rate).add_(back)
+        self._mean = total / self._size
 
 
 def _pieces(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Tensors as flat pieces that are small enough to be worked on in the processor's cache."""
+    """Tensors as flat views that are small enough to be worked on in the processor's cache."""
     return [piece for tensor in tensors for piece in torch.split(tensor.reshape(-1), _AT_ONCE)]
 
 
@@ -140,7 +136,7 @@ class TorchLearner:
                     "the loss is no longer a number: give a lower learning rate than "
                     f"{self._rule.learning.learning_rate:g}"
                 )
-            with threads_set(self._threads):
+            with threads_set(self._threads), torch.no_grad():
                 self._rule.learn(gradients)
             yield reading
 
