@@ -50,9 +50,17 @@ def test_json(run: Callable, toy_translator: Path, mt: textrnn.Translator) -> No
     words = ("translate", *SOURCES, "-m", toy_translator, "--json", "--n-best", 2, "--alignments")
     done = run(*words)
     expected = mt.translate(SOURCES, n_best=2, alignments=True)
-    assert done.lines[1] == ""
-    assert done.records == [json.loads(json.dumps(one.as_dict())) for one in expected if one.text]
-    (first, *_) = done.records
+    (first, empty, *rest) = done.records
+    assert empty == {
+        "source": SOURCES[1],
+        "translation": "",
+        "score": None,
+        "n_best": [],
+        "alignment": [],
+        "source_words": [],
+        "target_words": [],
+    }
+    assert [first, *rest] == [json.loads(json.dumps(one.as_dict())) for one in expected if one.text]
     assert first["source"] == "the cat ran"
     assert first["translation"] == first["n_best"][0]["text"]
     assert first["score"] == first["n_best"][0]["score"] >= first["n_best"][1]["score"]

@@ -129,10 +129,10 @@ def lines_of(translation: Translation, *, as_json: bool) -> Iterator[str]:
     >>> list(lines_of(Translation("yes", "ja", -0.1, two), as_json=False))
     ['-0.1000\tja', '-1.0000\tdoch']
     """
-    if not translation.n_best:
-        yield ""
-    elif as_json:
+    if as_json:
         yield json_line(translation.as_dict())
+    elif not translation.n_best:
+        yield ""
     elif translation.alignment is not None:
         yield f"{_flat(translation.text)}\t{translation.pharaoh}"
     elif len(translation.n_best) > 1:

@@ -168,9 +168,10 @@ def translate(
 ) -> None:
     """Translate lines, by a translator.
 
-    One line in, one line out, in order; an empty line for an empty line. Long lines are translated
-    sentence by sentence. Words of --alignments stand between white space (in scripts without
-    spaces they are tokens); a tab is before them. What is not given is as the model recommends.
+    One line in, one line out, in order; an empty line for an empty line (in JSON a record whose
+    score is null). Long lines are translated sentence by sentence. Words of --alignments stand
+    between white space (in scripts without spaces they are tokens); a tab is before them. What is
+    not given is as the model recommends.
     """
     given, lists = given_values(ctx.params), {name: ctx.params[name] or [] for name in LISTS}
     lines = read_texts(texts or (), source)
