@@ -10,15 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from textrnn.errors import GenerationError
 from textrnn.generation.draw import draw
 from textrnn.generation.rules import Rule, Shaping, Shortlist, narrow
 from textrnn.generation.rules.ban import Ban
+from textrnn.generation.rules.min_new_tokens import MinNewTokens
 from textrnn.generation.rules.min_p import MinP
 from textrnn.generation.rules.repetition_penalty import RepetitionPenalty
 from textrnn.generation.rules.temperature import Temperature
 from textrnn.generation.rules.top_k import TopK
 from textrnn.generation.rules.top_p import TopP
 from textrnn.generation.rules.typical_p import TypicalP
+from textrnn.tokenizers import EOS
 
 
 def bans_first(rules: list[Rule]) -> list[Rule]:
@@ -166,3 +169,10 @@ def test_nuclei_by_their_definition(kind: Any, logits: Any, p: float) -> None:
         )
         assert (nearer < p + 1e-4).all()  # without those as far or farther, it is not enough
         assert shares[row][found].sum() > p - 1e-4
+
+
+def test_a_rule_that_leaves_nothing_of_a_short_list_is_named() -> None:
+    ends = np.full(9, -np.inf, np.float32)
+    ends[EOS] = 0
+    with pytest.raises(GenerationError, match=r"MinNewTokens\(until=3\) leaves no token to choose"):
+        narrowed([MinNewTokens(3)], 0, ends)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ PROMPT = "Once upon a time"
 AT_ONCE = 32  # tokens in one measurement, all texts together, and four at least of each
 GEMM = (512, 1024, 1024)
 BLOCK = 256  # weights to a scale, in 8 bits
+LONG = 1_000_000  # tokens: a text goes on until the model ends it
 
 
 @dataclass(frozen=True)
@@ -131,21 +133,21 @@ def gemm_rate(seconds: float) -> float:
 
 def _token_seconds(model: LanguageModel, rows: int, seconds: float) -> float:
     """Of one token of each of so many texts; what reading the prompt takes is left out."""
-
-    def write(count: int) -> object:
-        return model.generate(
-            [PROMPT] * rows,
-            seed=0,
-            max_new_tokens=count,
-            min_new_tokens=count,
-            temperature=0.8,
-            top_p=0.95,
-        )
-
-    count = max(4, AT_ONCE // rows)
-    short = least_seconds(lambda: write(1), seconds / 4)
-    long = least_seconds(lambda: write(1 + count), seconds)
-    return max(long - short, 1e-9) / count
+    pool, seeds = model.pool(rows), count()
+    steps = max(4, AT_ONCE // rows)
+    least, end, turns = float("inf"), time.perf_counter() + seconds, 0
+    while turns < 3 or time.perf_counter() < end:
+        while len(pool) < rows:
+            pool.submit(PROMPT, seed=next(seeds), temperature=0.8, top_p=0.95, max_new_tokens=LONG)
+        pool.step()  # reads the new prompts
+        tokens, begin = 0, time.perf_counter()
+        for _ in range(steps):
+            tokens += len(pool)
+            pool.step()
+        if tokens:
+            least = min(least, (time.perf_counter() - begin) / tokens)
+        turns += 1
+    return rows * least
 
 
 def _step_seconds(model: LanguageModel, rows: int, seconds: float) -> float:

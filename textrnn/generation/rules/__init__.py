@@ -1,9 +1,9 @@
 """Rules: what stands between the model's logits and the draw. Each file here is one.
 
 To add a rule, add a file with a frozen dataclass, or call ``FAMILY.add(name, class)`` from outside;
-any callable ``(ids, logits) -> logits`` may also be passed as it is. A rule that goes by the logits
-alone, whichever tokens they are of, derives from :class:`Shaping`: it is given the tokens that are
-left, few as a rule, instead of the whole vocabulary.
+any callable ``(ids, logits) -> logits`` may also be passed as it is. A rule that does not look back
+at what came before derives from :class:`Shaping`: it is given the tokens that are left, few as a
+rule, instead of the whole vocabulary.
 """
 
 from __future__ import annotations

@@ -67,6 +67,8 @@ def narrow(
     for rule in rules:
         if isinstance(rule, Shaping):
             left = rule.shape(left)
+            if left.greatest == -math.inf:
+                raise _nothing_left(rule, new_tokens)
         else:
             (whole,) = _applied(rule, ids, left.whole(vocab_size)[np.newaxis], new_tokens)
             left = Shortlist(whole[first:], first)
@@ -87,8 +89,12 @@ def _applied(rule: Rule, ids: Ids, logits: Logits, new_tokens: int) -> Logits:
             f"{rule!r} returned {got}: a rule returns new logits, here {logits.shape}"
         )
     if not new.max(axis=1).min() > -np.inf:
-        name = shorten(repr(rule), 100)
-        raise GenerationError(
-            f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
-        )
+        raise _nothing_left(rule, new_tokens)
     return new
+
+
+def _nothing_left(rule: Rule, new_tokens: int) -> GenerationError:
+    name = shorten(repr(rule), 100)
+    return GenerationError(
+        f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
+    )

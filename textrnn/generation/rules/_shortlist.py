@@ -114,7 +114,7 @@ class Shortlist:
 
 
 class Shaping(ABC):
-    """A rule that goes by the logits alone: whichever tokens they are of, and whatever came before.
+    """A rule that goes by the tokens that are left and their logits alone, whatever came before.
 
     So it can be given the tokens that are left instead of the whole vocabulary. A rule for the
     family derives from it, says ``shape``, and is a rule like any other.

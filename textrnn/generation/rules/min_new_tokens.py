@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textrnn.generation.rules._base import Ids, Logits, check_whole
+from textrnn.generation.rules._base import check_whole
+from textrnn.generation.rules._shortlist import Shaping, Shortlist
 from textrnn.tokenizers import EOS
 
 __all__ = ["MinNewTokens"]
 
 
 @dataclass(frozen=True)
-class MinNewTokens:
+class MinNewTokens(Shaping):
     """Bans EOS until a row has ``until`` new tokens.
 
     The loop, which counts them, leaves the rule out after that.
@@ -33,8 +34,9 @@ class MinNewTokens:
         """Check the value."""
         check_whole("min_new_tokens", self.until, 0)
 
-    def __call__(self, ids: Ids, logits: Logits) -> Logits:
-        """Logits (B, V) with EOS banned."""
-        new = logits.copy()
-        new[:, EOS] = -np.inf
-        return new
+    def shape(self, left: Shortlist) -> Shortlist:
+        """All tokens but EOS."""
+        (places,) = (left.tokens == EOS).nonzero()
+        logits = left.logits.copy()
+        logits[places] = -np.inf
+        return left.changed(logits)
