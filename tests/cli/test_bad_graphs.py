@@ -71,7 +71,9 @@ def test_torch_runs_what_has_no_graphs_and_says_how_to_get_them(
 
 
 @pytest.mark.parametrize("engine", ["auto", "onnx"])
-@pytest.mark.parametrize("name", ["step.onnx", "read.onnx", "head.onnx", "weights.data"])
+@pytest.mark.parametrize(
+    "name", ["step.onnx", "steps.onnx", "read.onnx", "head.onnx", "weights.data"]
+)
 def test_a_file_cut_short_is_named(run: Any, copied: Path, name: str, engine: str) -> None:
     path = copied / "onnx" / name
     path.write_bytes(path.read_bytes()[:-9])

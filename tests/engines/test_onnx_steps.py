@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 import textrnn
-from textrnn.engines import _onnx_steps
+from textrnn.engines import _onnx_steps, onnx
+from textrnn.engines._onnx_sessions import has_vnni
+from textrnn.engines.onnx import OnnxEngine
+from textrnn.model_folder import open_model_folder
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +74,22 @@ def test_very_many_rows_are_given_new_memory(engine: Any, monkeypatch: pytest.Mo
     np.testing.assert_array_equal(again, logits)
     for left, right in zip(after, same, strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_many_rows_have_a_graph_of_their_own(toy_model: Path, tmp_path: Path) -> None:
+    folder = open_model_folder(toy_model)
+    old = shutil.copytree(toy_model / "onnx", tmp_path / "onnx")
+    (old / "steps.onnx").unlink()  # a folder from before there was such a graph
+    new_engine, old_engine = (
+        OnnxEngine(path, folder.parameters_sha256) for path in (toy_model / "onnx", old)
+    )
+    ids = np.arange(4, 4 + onnx._MANY_ROWS)
+    states = [
+        engine.start(ids[:, None], np.ones_like(ids))[1] for engine in (new_engine, old_engine)
+    ]
+    for _ in range(5):
+        logits, states[0] = new_engine.step(ids, states[0])
+        wanted, states[1] = old_engine.step(ids, states[1])
+        np.testing.assert_allclose(logits, wanted, atol=1e-4)
+    assert old_engine._many_steps is old_engine._step
+    assert (new_engine._many_steps is new_engine._step) == (not has_vnni())

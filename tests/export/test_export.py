@@ -142,6 +142,7 @@ def test_each_matrix_is_stored_once_and_in_8_bits(folders: dict[str, ModelFolder
     for precision in PRECISIONS:
         folder = folders[precision].path / "onnx"
         stored = sum((folder / f"{name}.onnx").stat().st_size for name in ("step", "read", "head"))
+        assert (folder / "steps.onnx").exists() == (precision == "int8")
         sizes[precision] = (folder / "weights.data").stat().st_size
         assert stored < 60_000
     parameters = sum(np.prod(shape) for shape in folders["int8"].tensor_shapes().values())
@@ -317,7 +318,9 @@ def test_export_keeps_everything_but_the_graphs(
     assert after.card() == before.card()
     assert after.network == before.network
     made = set(after.files) - set(before.files)
-    assert made == {f"onnx/{n}" for n in ("step.onnx", "read.onnx", "head.onnx", "weights.data")}
+    names = {"step.onnx", "read.onnx", "head.onnx", "weights.data"}
+    names |= {"steps.onnx"} if precision == "int8" else set()
+    assert made == {f"onnx/{name}" for name in names}
     assert report.path == tmp_path / "new"
     assert report.precision == precision
     assert report.bytes == sum(after.config["files"][name]["bytes"] for name in made)

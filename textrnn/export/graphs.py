@@ -68,6 +68,8 @@ def export_network(
     graphs = task.graphs(copy.deepcopy(network).cpu().float().eval())
     if not graphs:
         raise EngineError(f"{task.__name__} has no graphs to export")
+    if precision != "int8":
+        graphs = {name: graph for name, graph in graphs.items() if not graph.quantized_only}
     models = _models(graphs, precision)
     notes = {"parameters_sha256": parameters_sha256, "precision": precision}
     notes |= _initial_state(graphs)

@@ -93,12 +93,14 @@ class Graph:
         reading: how the function is built, where it reads many tokens.
         many_rows: it mostly runs on several rows at once. Its 8-bit products are then of the kind
             that is quicker from a handful of rows on, and slower for a single one.
+        quantized_only: there is no use for it in float32.
     """
 
     function: Function
     outputs: tuple[str, ...] | None = None
     reading: Reading | None = None
     many_rows: bool = False
+    quantized_only: bool = False
 
 
 def reversed_in_time(values: Tensor) -> Tensor:

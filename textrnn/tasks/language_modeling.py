@@ -176,7 +176,7 @@ class LanguageModeling(Task):
     @classmethod
     @torch.no_grad()
     def graphs(cls, network: nn.Module) -> dict[str, Graph]:
-        """A step, the reading of many tokens, and the output layer for all of their places."""
+        """A step, the same for many rows, reading, and the output layer for all places read."""
         assert isinstance(network, LanguageModelNetwork)
         rows, times, draw = 5, 12, torch.Generator().manual_seed(0)
         ids = torch.randint(network.head.vocab_size, (rows, times), generator=draw)
@@ -199,6 +199,7 @@ class LanguageModeling(Task):
         head = Function(_Head(network), inputs, ("log_probs",))
         return {
             "step": Graph(whole, ("logits", *after)),
+            "steps": Graph(whole, ("logits", *after), many_rows=True, quantized_only=True),
             "read": Graph(read, reading=Reading(whole, initial, ("hidden",))),
             "head": Graph(head, many_rows=True),
         }
