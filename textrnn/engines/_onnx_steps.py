@@ -13,9 +13,7 @@ from textrnn.engines._onnx_sessions import value_of
 
 __all__ = ["Steps"]
 
-_MOST_SLOTS = (
-    8  # one loop has use for three: what it reads, what it writes, what a caller still has
-)
+_MOST_SLOTS = 16  # a loop has use for three, and several loops may take turns
 _MOST_LOGITS = 1 << 20  # a slot's; with more, there is little to be gained
 
 
