@@ -16,6 +16,7 @@ from textrnn.cli._labels import class_lines
 from textrnn.cli._saliency import draw_saliency
 from textrnn.cli.sentiment import explained_line
 from textrnn.errors import MissingExtraError
+from textrnn.model_folder import hub
 from textrnn.models import Classified, SentimentClassifier
 
 TEXTS = ["the film is good", "", "it is not good"]
@@ -97,7 +98,6 @@ def test_an_explanation_is_a_line_more(run: Callable, toy_classifier: Path) -> N
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("x",), "no classifier 'sentiment-en' ships with this textrnn"),
         (("x", "-m", "stories-en"), "stories-en is a language model, not a classifier: use"),
         (("x", "--column", "text"), "give it with --input FILE"),
         (("--input", "a.txt", "--column", "text"), "is no csv, tsv, jsonl or parquet file"),
@@ -107,6 +107,15 @@ def test_wrong_usage(run: Callable, words: tuple[str, ...], message: str) -> Non
     done = run("sentiment", *words)
     assert done.code == 2
     assert message in done.err
+
+
+def test_without_the_model_that_ships(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "SHIPPED", tmp_path)
+    done = run("sentiment", "x")
+    assert (done.code, done.out) == (2, "")
+    assert "no classifier 'sentiment-en' ships with this textrnn: give --model" in done.err
 
 
 def test_saliency(run: Callable, toy_classifier: Path, tmp_path: Path) -> None:

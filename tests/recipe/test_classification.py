@@ -294,7 +294,12 @@ def test_the_recipes_that_ship_are_valid(name: str) -> None:
     assert load_recipe(name).task == "classification"
 
 
-def test_the_shipped_ones_recipe_has_two_stages() -> None:
-    recipe = load_recipe("sentiment_shipped", {"pretraining.training.steps": 9})
-    assert recipe.pretraining is not None
-    assert (recipe.pretraining.task, recipe.pretraining.training.steps) == ("language_modeling", 9)
+def test_the_shipped_ones_recipe_has_three_stages() -> None:
+    last = load_recipe("sentiment_shipped", {"pretraining.pretraining.training.steps": 9})
+    assert last.pretraining is not None
+    first = last.pretraining.pretraining
+    assert first is not None
+    tasks = [stage.task for stage in (first, last.pretraining, last)]
+    assert tasks == ["language_modeling", "classification", "classification"]
+    assert first.training.steps == 9
+    assert len({stage.data.path for stage in (first, last.pretraining, last)}) == 1
