@@ -222,3 +222,11 @@ def test_onnx_is_torch(kind: str, make_translator: Any) -> None:
         np.testing.assert_allclose(left, right, atol=1e-4)
     for left, right in zip(found["int8"], found["torch"], strict=True):
         assert np.abs(left - right).max() < 0.1 * np.abs(right).max()
+
+
+def test_nothing_is_remembered_of_shapes(make_translator: Any) -> None:
+    """A kilobyte of every shape there was is a hundred megabytes after 100,000 lines."""
+    folder = make_translator(next(iter(NETWORKS)), "int8")
+    engine: Any = open_engine(folder, engine="onnx", device="cpu")
+    for session in (engine._step, engine._encoder):
+        assert not session.get_session_options().enable_mem_pattern

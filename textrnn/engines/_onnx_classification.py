@@ -58,7 +58,8 @@ class OnnxClassificationEngine:
             folder.file(name)
         graphs, sha256 = folder.path / "onnx", folder.parameters_sha256
         read, classify = (
-            open_session(graphs, name, sha256, threads or 1) for name in ("read", "classify")
+            open_session(graphs, name, sha256, threads or 1, many_shapes=True)
+            for name in ("read", "classify")
         )
         try:
             window = int(folder.network["head"]["window"])

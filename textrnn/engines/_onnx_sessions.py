@@ -25,7 +25,13 @@ def has_vnni(cpuinfo: Path = _CPUINFO) -> bool:
 
 
 def open_session(
-    graphs: Path, name: str, parameters_sha256: str, threads: int, *, keeps_memory: bool = False
+    graphs: Path,
+    name: str,
+    parameters_sha256: str,
+    threads: int,
+    *,
+    keeps_memory: bool = False,
+    many_shapes: bool = False,
 ) -> Any:
     """The session that runs ``NAME.onnx``.
 
@@ -36,6 +42,8 @@ def open_session(
         threads: processor threads for every call.
         keeps_memory: it holds on to the most that it ever needed, for calls with arrays so large
             that asking the system for them anew takes a tenth of the time.
+        many_shapes: its arrays have other shapes from call to call; what ONNX Runtime would
+            remember of each, a kilobyte or so, would grow for as long as it runs.
 
     Raises:
         EngineError: the graph is damaged, or was made from other parameters.
@@ -47,6 +55,7 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = keeps_memory
+    options.enable_mem_pattern = not many_shapes
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Without VNNI, quick products of 8-bit numbers saturate; with it, they are exact, and asking
     # for exact ones would make them slow.

@@ -141,4 +141,11 @@ class OnnxTranslationEngine:
 
     def _session(self, name: str) -> Any:
         graphs, parameters_sha256, threads = self._from
-        return open_session(graphs, name, parameters_sha256, threads, keeps_memory=name == "step")
+        return open_session(
+            graphs,
+            name,
+            parameters_sha256,
+            threads,
+            keeps_memory=name == "step",
+            many_shapes=True,
+        )

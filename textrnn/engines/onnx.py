@@ -199,7 +199,8 @@ class OnnxEngine:
         return self._session("head")
 
     def _session(self, name: str) -> Any:
-        return open_session(self._graphs, name, self._sha256, self._threads)
+        given = self._graphs, name, self._sha256, self._threads
+        return open_session(*given, many_shapes=name != "step")
 
 
 def _initial_state(session: Any, widths: list[int]) -> State:
