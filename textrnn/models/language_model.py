@@ -158,7 +158,8 @@ class LanguageModel:
         given is filled in from the model's recommended settings (``generation`` in its
         config.json), then from the defaults; the result's ``settings`` say what was applied. A text
         depends on (seed, its index among the samples of its prompt) and on nothing else: a prompt
-        in a list gives the same text as alone.
+        in a list gives the same text as alone. (8-bit graphs round a product of many rows
+        otherwise than that of one, in its last bits; rarely, that decides a token.)
 
         Returns:
             One result for one prompt and one sample; else a list, all samples of the first prompt
