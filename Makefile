@@ -18,6 +18,7 @@ demo: .make/user
 	$(BIN)/textrnn doctor
 	$(BIN)/textrnn generate --prompt "Once upon a time" --max-new-tokens 120 --seed 1
 	$(BIN)/textrnn translate "Where is the station?"
+	$(BIN)/textrnn sentiment "A joy from start to finish."
 	$(BIN)/textrnn score "The king rode out of the castle with his three sons."
 
 test: .make/dev
