@@ -103,3 +103,14 @@ def test_the_inference_wing_needs_no_torch(name: str) -> None:
 @pytest.mark.parametrize("name", ["", *MODULES])
 def test_nothing_imports_the_private_click_of_typer(name: str) -> None:
     assert not {t for t in imports(MODULES[name]) if part(t) == "click" or "._click" in t}
+
+
+ONE_SYSTEM = {"fcntl", "grp", "msvcrt", "pwd", "resource", "termios", "tty", "winreg"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_needs_a_system_when_it_is_imported(name: str) -> None:
+    """Windows has no ``resource``, for one; a function may try it."""
+    body = ast.parse(MODULES[name].read_text(encoding="utf-8")).body
+    at_once = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
+    assert not at_once & ONE_SYSTEM

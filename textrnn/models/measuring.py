@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -171,6 +170,13 @@ def _weight_bytes(folder: ModelFolder, precision: str) -> int:
 
 
 def peak_bytes() -> int:
-    """This process's memory at its highest; Linux counts it in kilobytes, macOS in bytes."""
+    """This process's memory at its highest; 0 where the system does not tell.
+
+    Linux counts it in kilobytes, macOS in bytes.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 
+from textrnn.models.measuring import peak_bytes
 from textrnn.recipe.assembly import assemble
 from textrnn.recipe.catalogue import load_recipe
 from textrnn.recipe.run_folder import RunFolder
@@ -115,17 +115,7 @@ def dry_run(
         step_seconds=step_seconds,
         tokens_per_second=rate,
         seconds=min(limits) * step_seconds,
-        peak_bytes=_peak_bytes(),
+        peak_bytes=peak_bytes(),
         loss=steps[0].loss,
         notices=notices,
     )
-
-
-def _peak_bytes() -> int:
-    """The process's largest resident memory; the system counts it in kilobytes, macOS in bytes."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
