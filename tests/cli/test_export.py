@@ -26,7 +26,7 @@ def test_a_training_leaves_graphs_and_export_makes_them_again(
     assert float(rows["greatest difference of a logit"]) < 1e-4
     assert rows["divergence from the network"].strip().endswith(" nats a token")
     after = open_model_folder(copied)
-    assert set(after.files) == set(before.files)
+    assert set(after.files) == set(before.files) - {"onnx/steps.onnx"}  # which is in 8 bits only
     assert after.parameters_sha256 == before.parameters_sha256
     assert (copied / "onnx/weights.data").stat().st_size > 2 * (
         toy_model / "onnx/weights.data"

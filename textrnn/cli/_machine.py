@@ -31,7 +31,11 @@ REQUIRED = (
     "torch>=2.13",
     "typer>=0.29",
 )
-EXTRAS = {"plot": ("matplotlib>=3.9",), "lm-eval": ("lm-eval>=0.4.13",)}
+EXTRAS = {
+    "plot": ("matplotlib>=3.9",),
+    "explain": ("captum>=0.9",),
+    "lm-eval": ("lm-eval>=0.4.13",),
+}
 CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve")
 CUDA_WHEELS = "https://pytorch.org/get-started/locally"
 

@@ -275,13 +275,14 @@ def make_head(
 
 
 def log_probs_of(head: OutputHead | AdaptiveHead, hidden: Tensor, targets: Tensor) -> Tensor:
-    """The log-probability of each target: (N, H) and (N,) to (N,), a chunk at a time.
+    """The log-probability of each target: (..., H) and (...) to (...), a chunk at a time.
 
     >>> head = OutputHead(4, 10)
-    >>> log_probs_of(head, torch.zeros(3, 4), torch.tensor([1, 2, 3])).shape
-    torch.Size([3])
+    >>> log_probs_of(head, torch.zeros(3, 2, 4), torch.tensor([[1, 2], [3, 4], [5, 6]])).shape
+    torch.Size([3, 2])
     """
     rows = rows_at_once(head.vocab_size)
-    chunks = zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
+    hidden = hidden.flatten(0, -2)
+    chunks = zip(torch.split(hidden, rows), torch.split(targets.flatten(), rows), strict=True)
     parts = [head.log_probs_at(part, chosen) for part, chosen in chunks]
-    return torch.cat(parts) if parts else hidden.new_zeros(0)
+    return (torch.cat(parts) if parts else hidden.new_zeros(0)).view(targets.shape)
