@@ -31,8 +31,8 @@ import torch
 import textrnn
 from textrnn.cli.score import AT_ONCE, score_texts
 from textrnn.data import IGNORE
-from textrnn.generation import pad_right
-from textrnn.models.scoring import in_batches
+from textrnn.generation import in_batches, pad_right
+from textrnn.models.scoring import ROWS, SCORED_AT_ONCE
 from textrnn.tasks import network_from_folder
 
 Way = Callable[[], object]
@@ -67,7 +67,8 @@ def measure(model: str, lines: list[str], rounds: int) -> dict[str, float]:
     for part in parts:
         texts = lines[part : part + AT_ONCE]
         rows = [[2, *lm.tokenizer.encode(one)] for one in texts]
-        batches = [pad_right([rows[i] for i in batch]) for batch in in_batches(map(len, rows))]
+        together = in_batches([len(row) for row in rows], SCORED_AT_ONCE, ROWS)
+        batches = [pad_right([rows[i] for i in batch]) for batch in together]
         tokens += sum(len(row) - 1 for row in rows)
         padded += sum(ids[:, 1:].size for ids, _ in batches)
         ways = {

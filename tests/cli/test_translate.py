@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import textrnn
-from textrnn.model_folder import shipped_models
+from textrnn.model_folder import hub
 
 SOURCES = ["the cat ran", "", "dog sat", "the dog sat the cat"]
 
@@ -221,8 +221,10 @@ def test_models_of_other_tasks_are_refused(
     assert f"use textrnn translate --model {toy_translator}" in done.err
 
 
-@pytest.mark.skipif("en-de" in shipped_models(), reason="en-de ships")
-def test_without_the_model_that_is_to_ship(run: Callable) -> None:
+def test_without_the_model_that_ships(
+    run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "SHIPPED", tmp_path)
     done = run("translate", "a")
     assert (done.code, done.out) == (2, "")
     assert "no translator 'en-de' ships with this textrnn: give --model" in done.err

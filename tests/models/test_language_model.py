@@ -250,7 +250,7 @@ def test_scores_agree_with_the_log_probabilities_of_what_was_written() -> None:
 def test_long_texts_are_scored_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     lm, texts = babbler(), ["abc", "a", "", "abcdefgh"]
     whole = lm.score(texts)
-    monkeypatch.setattr("textrnn.models.scoring._SCORED_AT_ONCE", 6)
+    monkeypatch.setattr("textrnn.models.scoring.SCORED_AT_ONCE", 6)
     assert lm.score(texts) == whole
 
 

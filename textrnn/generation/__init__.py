@@ -11,6 +11,7 @@
     repetition.py the guard against texts that never end
     draw.py       random streams, one a text
     history.py    the last tokens, as rules see them
+    padding.py    texts of unequal lengths side by side
     text.py       ids to text while it grows: whole characters, stop texts
 
 A text's cost and memory a token are constant for ever: the engine's state is of fixed size, rules
@@ -24,8 +25,9 @@ from textrnn.generation.candidates import log_totals
 from textrnn.generation.draw import RandomStream, fresh_seed
 from textrnn.generation.history import HISTORY
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
-from textrnn.generation.loop import Batch, generate_tokens, pad_right
+from textrnn.generation.loop import Batch, generate_tokens
 from textrnn.generation.options import GenerationOptions, TextOptions
+from textrnn.generation.padding import in_batches, pad_right
 from textrnn.generation.repetition import RepetitionGuard
 from textrnn.generation.row import Failure, FinishReason, Plan, Row, Step, Token
 from textrnn.generation.scoring import LengthPenalty, Scoring, coverage_penalty
@@ -60,6 +62,7 @@ __all__ = [
     "find_stop",
     "fresh_seed",
     "generate_tokens",
+    "in_batches",
     "is_unspaced",
     "log_totals",
     "pad_right",

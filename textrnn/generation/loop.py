@@ -25,7 +25,6 @@ __all__ = [
     "Token",
     "allow",
     "generate_tokens",
-    "pad_right",
 ]
 
 _FIRST = EOS  # PAD, UNK and BOS, which are never generated, come before it
@@ -200,17 +199,3 @@ def allow(
     allowed = logits.copy()
     allowed[:, (PAD, BOS) if unknown else (PAD, UNK, BOS)] = -np.inf
     return apply_rules(rules, ids, allowed, new_tokens)
-
-
-def pad_right(rows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
-    """Rows of ids as ids (B, T), padded with PAD on the right, and their lengths (B,).
-
-    >>> pad_right([[2, 5], [2]])
-    (array([[2, 5],
-           [2, 0]]), array([2, 1]))
-    """
-    lengths = np.array([len(row) for row in rows], np.int64)
-    ids = np.full((len(rows), lengths.max()), PAD, np.int64)
-    for place, row in enumerate(rows):
-        ids[place, : len(row)] = row
-    return ids, lengths

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from textrnn.generation import pad_right
+from textrnn.generation import in_batches, pad_right
 from textrnn.models.results import Score, TokenScore
 from textrnn.models.writing import begin
 
 if TYPE_CHECKING:
     from textrnn.models.language_model import LanguageModel
 
-__all__ = ["in_batches", "score_texts"]
+__all__ = ["ROWS", "SCORED_AT_ONCE", "score_texts"]
 
-_ROWS = 64  # texts scored at once
-_SCORED_AT_ONCE = 32_768  # tokens, padding included
+ROWS = 64  # texts scored at once
+SCORED_AT_ONCE = 32_768  # tokens, padding included
 
 
 def score_texts(model: LanguageModel, texts: Sequence[str]) -> list[Score]:
     """The score of each text after BOS."""
     rows = [begin(model, one) for one in texts]
     scores: dict[int, Score] = {}
-    for batch in in_batches(map(len, rows)):
+    for batch in in_batches([len(row) for row in rows], SCORED_AT_ONCE, ROWS):
         log_probs, _ = model.engine.score(*pad_right([rows[place] for place in batch]))
         bits = (log_probs.astype(np.float64) / -math.log(2)).tolist()
         for place, surprisals in zip(batch, bits, strict=True):
@@ -34,20 +34,3 @@ def score_texts(model: LanguageModel, texts: Sequence[str]) -> list[Score]:
             tokens = map(TokenScore, pieces, ids, surprisals[1 : len(ids) + 1])
             scores[place] = Score(texts[place], tuple(tokens))
     return [scores[place] for place in range(len(rows))]
-
-
-def in_batches(lengths: Iterable[int]) -> Iterator[list[int]]:
-    """Places of texts of about the same length, as many together as there are rows and tokens for.
-
-    >>> list(in_batches([3, 40_000, 2]))
-    [[2, 0], [1]]
-    """
-    known, batch = list(lengths), list[int]()
-    for place in sorted(range(len(known)), key=known.__getitem__):
-        size = len(batch) + 1
-        if batch and (size > _ROWS or known[place] * size > _SCORED_AT_ONCE):
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch

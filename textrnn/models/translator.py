@@ -9,7 +9,7 @@ import numpy as np
 
 from textrnn.engines import TranslationEngine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
-from textrnn.generation import pad_right
+from textrnn.generation import in_batches, pad_right
 from textrnn.models.together import check_alike
 from textrnn.models.translating.assembling import assemble, token_scores
 from textrnn.models.translating.coding import Coder, Sources
@@ -175,7 +175,8 @@ class Translator:
         reads = [given.ids(clean(one)) for one in sources]
         says = [[BOS, *self.tokenizer.encode(clean(_checked(one))), EOS] for one in targets]
         scores: dict[int, TranslationScore] = {}
-        for batch in _batches([len(r) + len(s) for r, s in zip(reads, says, strict=True)]):
+        lengths = [len(r) + len(s) for r, s in zip(reads, says, strict=True)]
+        for batch in in_batches(lengths, _SCORED_AT_ONCE):
             log_probs = self.engine.score(
                 *pad_right([reads[i] for i in batch]), *pad_right([says[i] for i in batch])
             )
@@ -253,17 +254,3 @@ def _requests(segments: Sequence[Segment], prefix: str) -> list[Request]:
         Request(segment.text, prefix if place == first else "")
         for place, segment in enumerate(segments)
     ]
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of pairs of like lengths, as many together as the tokens allow.
-
-    >>> _batches([3, 9000, 2])
-    [[2, 0], [1]]
-    """
-    batches: list[list[int]] = [[]]
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batches[-1] and lengths[place] * (len(batches[-1]) + 1) > _SCORED_AT_ONCE:
-            batches.append([])
-        batches[-1].append(place)
-    return [batch for batch in batches if batch]

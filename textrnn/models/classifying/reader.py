@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from textrnn.engines import ClassificationEngine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
-from textrnn.generation import pad_right
+from textrnn.generation import in_batches, pad_right
 from textrnn.metrics import probabilities_of
 from textrnn.tokenizers import BOS, EOS, Familiarity, Tokenizer, fold_markup
 
@@ -91,7 +91,7 @@ class Reader:
         """
         read = [self.as_read(row) for row in rows]
         logits = np.zeros((len(rows), len(self.labels)))
-        for batch in _batches([len(row) for row in read], batch_size):
+        for batch in in_batches([len(row) for row in read], AT_ONCE, batch_size):
             logits[batch] = self.engine.classify(*pad_right([read[place] for place in batch]))
         known = probabilities_of(logits, self.temperature, several=self.several)
         ignorant = 0.0 if self.several else 1.0 / max(len(self.labels), 1)
@@ -113,19 +113,3 @@ def check_alike(readers: Sequence[Reader]) -> None:
                 f"{first.folder.path} {', '.join(first.labels)}: only models of the same labels "
                 "answer together"
             )
-
-
-def _batches(lengths: Sequence[int], rows: int) -> Iterator[list[int]]:
-    """Places of texts of like lengths, so many at once as there is room for.
-
-    >>> list(_batches([3, 9, 2], 2))
-    [[2, 0], [1]]
-    """
-    batch: list[int] = []
-    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) == rows or (len(batch) + 1) * lengths[place] > AT_ONCE):
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
