@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from textrnn.data.sources import TABLES, ending_of, read_rows, read_text
+from textrnn.data.tables import has_cells, numbered_columns, read_cells, read_records
 from textrnn.errors import DataError, did_you_mean
 
 __all__ = ["LabelledTable", "Row", "rows_of_records"]
@@ -55,12 +53,12 @@ class LabelledTable:
         Raises:
             DataError: the file cannot be read, has no such columns, or a row is too short.
         """
-        if ending_of(self.path) in (".tsv", ".csv"):
+        if has_cells(self.path):
             return self._of_cells()
-        return rows_of_records(self._records(), self.texts, self.label)
+        return rows_of_records(read_records(self.path), self.texts, self.label)
 
     def _of_cells(self) -> Iterator[Row]:
-        cells = self._cells()
+        cells = read_cells(self.path)
         first = next(cells, None)
         if first is None:
             return
@@ -78,11 +76,8 @@ class LabelledTable:
         """The places of text and label, where they are given by number."""
         if not (self.label.isdecimal() and all(text.isdecimal() for text in self.texts)):
             return None
-        places = int(self.texts[0]) - 1, int(self.label) - 1
-        for place in places:
-            if not 0 <= place < len(first):
-                raise DataError(f"{self.path} has {len(first)} columns, no number {place + 1}")
-        return places
+        text, label = numbered_columns(self.path, first, (self.texts[0], self.label))
+        return text, label
 
     def _row(self, number: int, row: Sequence[str], places: tuple[int, int]) -> Row:
         where = f"{self.path}, line {number:,}"
@@ -90,45 +85,14 @@ class LabelledTable:
             raise DataError(f"{where}: {len(row)} columns, no number {max(places) + 1}")
         return Row(where, row[places[0]], row[places[1]])
 
-    def _cells(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row's last line and its cells; none for an empty line."""
-        lines = (line.removeprefix("\ufeff") for line in read_text(self.path))
-        if ending_of(self.path) == ".tsv":
-            stripped = (line.rstrip("\r\n") for line in lines)
-            for number, line in enumerate(stripped, 1):
-                yield number, line.split("\t") if line else []
-            return
-        csv.field_size_limit(1 << 30)  # a review may be longer than what is allowed at first
-        reader = csv.reader(lines, strict=True)
-        try:
-            for row in reader:
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise DataError(f"{self.path}, line {reader.line_num:,}: {error}") from error
-
-    def _records(self) -> Iterator[tuple[str, Any]]:
-        if ending_of(self.path) != ".jsonl":
-            rows = read_rows(self.path, TABLES[ending_of(self.path)])
-            for number, row in enumerate(rows, 1):
-                yield f"{self.path}, row {number:,}", row
-            return
-        for number, line in enumerate(read_text(self.path), 1):
-            if line.strip():
-                where = f"{self.path}, line {number:,}"
-                try:
-                    record = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise DataError(f"{where} is not JSON: {error}") from error
-                if not isinstance(record, dict):
-                    raise DataError(f"{where} is no object with a text and a label")
-                yield where, record
-
 
 def rows_of_records(
     rows: Iterator[tuple[str, Any]], texts: Sequence[str], label: str
 ) -> Iterator[Row]:
     """The text and the label of each record; before a record stands its place, in words."""
     for where, record in rows:
+        if not isinstance(record, dict):
+            raise DataError(f"{where} is no object with a text and a label")
         text, column = _places(list(record), texts, label, where)
         names = list(record)
         value = record[names[text]]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -15,14 +13,13 @@ from textrnn.config import MixedInSettings, PairDataSettings, SetSettings
 from textrnn.data.sources import (
     SPLIT_NAMES,
     TABLES,
-    ending_of,
     files_near,
     is_hub_set,
     is_table,
     read_hub,
-    read_rows,
     read_text,
 )
+from textrnn.data.tables import has_cells, numbered_columns, read_cells, read_records
 from textrnn.errors import DataError
 
 __all__ = ["AlignedFiles", "HubPairs", "PairSource", "PairTable", "open_pairs"]
@@ -97,9 +94,10 @@ class PairTable:
 
     def remark(self) -> str | None:
         """That a table without a header was taken as source and target, where it was."""
-        if ending_of(self.path) not in (".tsv", ".csv") or self.source.isdecimal():
+        if not has_cells(self.path) or self.source.isdecimal():
             return None
-        if _header(self.path, next(self._cells(), []), (self.source, self.target)) is not None:
+        _, first = next(read_cells(self.path), (0, []))
+        if _header(self.path, first, (self.source, self.target)) is not None:
             return None
         return (
             f"{self.path} names no columns {self.source!r} and {self.target!r} in its first line: "
@@ -113,55 +111,30 @@ class PairTable:
             DataError: the file cannot be read, or has no such columns, or a row has not as many
                 as the first.
         """
-        if ending_of(self.path) in (".tsv", ".csv"):
+        if has_cells(self.path):
             return self._of_cells()
-        records = self._records() if ending_of(self.path) == ".jsonl" else self._rows()
+        records = (record for _, record in read_records(self.path))
         return _of_records(records, (self.source, self.target), str(self.path))
 
     def _of_cells(self) -> Iterator[Pair]:
-        cells, wanted = self._cells(), (self.source, self.target)
+        cells = (row for _, row in read_cells(self.path))
+        wanted = self.source, self.target
         first = next(cells, None)
         if first is None:
             return
         if self.source.isdecimal() and self.target.isdecimal():
-            header, places = False, (int(self.source) - 1, int(self.target) - 1)
-            for place in places:
-                if not 0 <= place < len(first):
-                    raise DataError(f"{self.path} has {len(first)} columns, no number {place + 1}")
+            header = False
+            source, target = numbered_columns(self.path, first, wanted)
         else:
             named = _header(self.path, first, wanted)
-            header, places = named is not None, named or (0, 1)
+            header, (source, target) = named is not None, named or (0, 1)
         for number, row in enumerate(cells if header else _again(first, cells), 1 + header):
             if row and len(row) != len(first):
                 raise DataError(
                     f"{self.path}, row {number:,}: {len(row)} columns, where the first row has "
                     f"{len(first)}"
                 )
-            yield (row[places[0]], row[places[1]]) if row else ("", "")
-
-    def _cells(self) -> Iterator[list[str]]:
-        """The cells of each row; none for an empty line."""
-        lines = (line.removeprefix("\ufeff") for line in read_text(self.path))
-        if ending_of(self.path) == ".tsv":
-            stripped = (line.rstrip("\r\n") for line in lines)
-            yield from (line.split("\t") if line else [] for line in stripped)
-            return
-        reader = csv.reader(lines, strict=True)
-        try:
-            yield from reader
-        except csv.Error as error:
-            raise DataError(f"{self.path}, line {reader.line_num:,}: {error}") from error
-
-    def _records(self) -> Iterator[Any]:
-        for number, line in enumerate(read_text(self.path), 1):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise DataError(f"{self.path}, line {number:,} is not JSON: {error}") from error
-
-    def _rows(self) -> Iterator[Any]:
-        return read_rows(self.path, TABLES[ending_of(self.path)])
+            yield (row[source], row[target]) if row else ("", "")
 
 
 @dataclass(frozen=True)

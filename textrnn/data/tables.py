@@ -1,0 +1,73 @@
+"""Tables: csv, tsv, jsonl and parquet, gzipped or not, as cells or as records."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from textrnn.data.sources import TABLES, ending_of, read_rows, read_text
+from textrnn.errors import DataError
+
+__all__ = ["has_cells", "numbered_columns", "read_cells", "read_records"]
+
+
+def has_cells(path: Path) -> bool:
+    """Whether a table is one of cells, whose columns may have no names."""
+    return ending_of(path) in (".tsv", ".csv")
+
+
+def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each row's last line and its cells, of a csv or tsv file; none for an empty line.
+
+    Raises:
+        DataError: the file cannot be read, or its quotes are not closed.
+    """
+    lines = (line.removeprefix("\ufeff") for line in read_text(path))
+    if ending_of(path) == ".tsv":
+        stripped = (line.rstrip("\r\n") for line in lines)
+        for number, line in enumerate(stripped, 1):
+            yield number, line.split("\t") if line else []
+        return
+    csv.field_size_limit(1 << 30)  # a review may be longer than what is allowed at first
+    reader = csv.reader(lines, strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num:,}: {error}") from error
+
+
+def read_records(path: Path) -> Iterator[tuple[str, Any]]:
+    """Each record of a jsonl or parquet file; before it stands its place, in words.
+
+    Raises:
+        DataError: the file cannot be read, or a line is not JSON.
+    """
+    if ending_of(path) != ".jsonl":
+        for number, row in enumerate(read_rows(path, TABLES[ending_of(path)]), 1):
+            yield f"{path}, row {number:,}", row
+        return
+    for number, line in enumerate(read_text(path), 1):
+        if line.strip():
+            where = f"{path}, line {number:,}"
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{where} is not JSON: {error}") from error
+            yield where, record
+
+
+def numbered_columns(path: Path, first: Sequence[str], numbers: Sequence[str]) -> list[int]:
+    """The places of columns that are given by their numbers, counted from 1.
+
+    Raises:
+        DataError: the first row has no such column.
+    """
+    places = [int(number) - 1 for number in numbers]
+    for place in places:
+        if not 0 <= place < len(first):
+            raise DataError(f"{path} has {len(first)} columns, no number {place + 1}")
+    return places
