@@ -20,7 +20,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from bisect import bisect
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -35,11 +37,21 @@ def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def width_for(name: str, wanted: int) -> int:
-    """The width, a multiple of 8, at which a cell is nearest to so many parameters."""
-    with torch.device("meta"):
-        sizes = {size: count(FAMILY.get(name)(size, size)) for size in range(8, 4096, 8)}
-    return min(sizes, key=lambda size: abs(sizes[size] - wanted))
+def square(name: str, size: int) -> Cell:
+    """A cell whose input is as wide as its output."""
+    return FAMILY.get(name)(size, size)
+
+
+def width_for(make: Callable[[int], nn.Module], wanted: int) -> int:
+    """The width, a multiple of 8, at which what ``make`` makes is nearest to so many parameters."""
+
+    def size(width: int) -> int:
+        with torch.device("meta"):
+            return count(make(width))
+
+    widths = range(8, 4096, 8)
+    above = bisect(widths[:-1], wanted, lo=1, key=size)
+    return min(widths[above - 1 : above + 1], key=lambda width: abs(size(width) - wanted))
 
 
 class Clock:
@@ -101,9 +113,9 @@ def step_work(cell: Cell, device: torch.device) -> Callable[[], object]:
 
 
 def measure(options: argparse.Namespace, device: torch.device) -> list[dict[str, float | str]]:
-    clock, wanted = Clock(device), count(FAMILY.get("lstm")(options.hidden, options.hidden))
-    sizes = {name: width_for(name, wanted) for name in options.cells}
-    cells = {name: FAMILY.get(name)(size, size).to(device) for name, size in sizes.items()}
+    clock, wanted = Clock(device), count(square("lstm", options.hidden))
+    sizes = {name: width_for(partial(square, name), wanted) for name in options.cells}
+    cells = {name: square(name, size).to(device) for name, size in sizes.items()}
     work = {"product": product_work(options, device)}
     work |= {name: training_work(cell, options, device) for name, cell in cells.items()}
     steps = {name: step_work(cell, device) for name, cell in cells.items()}

@@ -12,7 +12,7 @@ import pytest
 
 from textrnn.config import PairDataSettings
 from textrnn.data import open_pairs
-from textrnn.data.pair_sources import HubPairs
+from textrnn.data.pair_parts import HubPairs
 from textrnn.errors import DataError
 
 PAIRS = [("one cat", "eine Katze"), ("two", "zwei\u2028drei"), ("", "leer"), ('a "b"', "c, d")]
@@ -190,7 +190,7 @@ def test_a_set_on_the_hub_is_not_looked_for_here(monkeypatch: pytest.MonkeyPatch
     assert source.remarks() == []
     assert "org/set" in source.fingerprint()
     rows = [{"translation": {"en": "a", "de": "b"}}]
-    monkeypatch.setattr("textrnn.data.pair_sources.read_hub", lambda *_: iter(rows))
+    monkeypatch.setattr("textrnn.data.pair_parts.read_hub", lambda *_: iter(rows))
     assert list(source.pairs()) == [("a", "b")]
     with pytest.raises(DataError, match="neither a folder here nor a hub id"):
         pairs_of(Path("/nowhere/at/all"))

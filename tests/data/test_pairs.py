@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from textrnn.data import AlignedFiles, PairSelection, PairsFrom, PairSource, mix, prepare_pairs
-from textrnn.data.pair_sources import PairTable
+from textrnn.data.pair_parts import PairTable
 from textrnn.errors import DataError, UsageError
 from textrnn.tokenizers import FAMILY, Tokenizer, TokenizerSettings
 

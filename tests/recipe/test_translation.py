@@ -400,7 +400,7 @@ def test_a_set_on_the_hub(toy_translator: Path, monkeypatch: pytest.MonkeyPatch)
         asked.append(given)
         return iter([{"translation": {"en": "the cat", "de": "Kater der"}}])
 
-    monkeypatch.setattr("textrnn.data.pair_sources.read_hub", rows)
+    monkeypatch.setattr("textrnn.data.pair_parts.read_hub", rows)
     assert evaluate(toy_translator, data="org/pairs")["sentences"] == 1
     evaluate(toy_translator, data="org/pairs", split="validation")
     assert [(path, split) for path, split, *_ in asked] == [

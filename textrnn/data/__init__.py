@@ -3,9 +3,14 @@
 sources        text: files, folders, tables, hub sets
 corpus         text as ids, mapped
 streams        windows of ids, for truncated backpropagation through time
-pair_sources   sentence pairs: aligned files, tables, hub sets
+tables         cells and records of csv, tsv, jsonl and parquet
+
+pair_parts     sentence pairs: two aligned files, a table, a hub set
+pair_sources   which of them a split is made of
 pairs          sentence pairs as ids, mapped
+mixing         several sets of them as one
 buckets        batches of pairs of like lengths
+
 labelled         labelled texts: tables, lines, a folder a class, hub sets
 labelled_tables  two columns of a table
 labels           the names of labels
@@ -23,8 +28,10 @@ from textrnn.data.corpus import Corpus, prepare_corpus
 from textrnn.data.label_corpus import LabelledCorpus, prepare_labelled
 from textrnn.data.labelled import LabelledSource, open_labelled
 from textrnn.data.labels import Labels, find_labels
-from textrnn.data.pair_sources import AlignedFiles, PairSource, open_pairs
-from textrnn.data.pairs import PairCorpus, Pairs, PairSelection, PairsFrom, mix, prepare_pairs
+from textrnn.data.mixing import PairSelection, mix
+from textrnn.data.pair_parts import AlignedFiles
+from textrnn.data.pair_sources import PairSource, open_pairs
+from textrnn.data.pairs import PairCorpus, Pairs, PairsFrom, prepare_pairs
 from textrnn.data.sources import HubText, LocalText, TextSource, open_source
 
 if TYPE_CHECKING:
