@@ -16,8 +16,8 @@ Each cell has a learning rate of its own: that of ``--rates`` with which it is b
 ``--every`` steps. ``at the end`` is after equal time; ``at equal tokens`` is at the last evaluation
 that every cell came to. All seeds are the recipe's.
 
-Runs lie in ``--output``, each under a name that says what it is: one that is there is not run again,
-one that was interrupted goes on. Times are the wall clock's, so nothing else should run.
+Runs lie in ``--output``, each under a name that says what it is: one that is there is not run
+again, one that was interrupted goes on. Times are the wall clock's, so nothing else should run.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ def overrides(options: argparse.Namespace, cell: str, width: int) -> dict[str, A
         "encoder.layers": options.layers,
         "encoder.weight_drop": 0.0,
         "training.epochs": None,
+        "training.minutes": options.minutes,
         "training.schedule.kind": "constant",
     }
 
@@ -112,8 +113,12 @@ def is_last(line: Mapping[str, Any], steps: int | None) -> bool:
 
 def pilot(options: argparse.Namespace, cell: str, width: int, rate: float) -> float:
     """Bits per character after a short run at a learning rate; infinite where it diverges."""
-    ends = {"training.steps": options.pilot_steps, "training.evaluate_every": options.pilot_steps}
-    settings = overrides(options, cell, width) | ends | {"training.optimizer.learning_rate": rate}
+    settings = overrides(options, cell, width) | {
+        "training.minutes": None,
+        "training.steps": options.pilot_steps,
+        "training.evaluate_every": options.pilot_steps,
+        "training.optimizer.learning_rate": rate,
+    }
     name = f"{cell}-{options.layers}x{width}-rate-{rate:g}-steps-{options.pilot_steps}"
     try:
         return train(settings, RunFolder(options.output / name))[-1].bits
@@ -127,8 +132,10 @@ def measure(
     """A cell's row, and the curve of its run."""
     pilots = {rate: pilot(options, cell, width, rate) for rate in options.rates}
     rate = min(pilots, key=lambda rate: pilots[rate])
-    ends = {"training.minutes": options.minutes, "training.evaluate_every": options.every}
-    settings = overrides(options, cell, width) | ends | {"training.optimizer.learning_rate": rate}
+    settings = overrides(options, cell, width) | {
+        "training.evaluate_every": options.every,
+        "training.optimizer.learning_rate": rate,
+    }
     name = f"{cell}-{options.layers}x{width}-rate-{rate:g}-minutes-{options.minutes:g}"
     points = train(settings, RunFolder(options.output / name))
     last = points[-1]
