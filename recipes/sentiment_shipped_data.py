@@ -17,9 +17,12 @@ import json
 import random
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from sentiment_shipped_grammar import sentences
+from sentiment_shipped_lexicon import lexicons
 
 POSITIVE = """
     admiration amusement approval caring desire excitement gratitude joy love optimism pride relief
@@ -31,6 +34,12 @@ NEGATIVE = """
 NAMES = "Anna Ben Carlos Dana Emma Frank Grace Henry Ivy Jack Kim Leo Maria Nick Olga Paul"
 STORIES = 8
 """Every so manieth line of the books goes into the language model's texts."""
+
+OF_EACH = 40
+"""So many sentences are made of each template of the grammar."""
+
+ENDS = (100, 200)
+"""The words of a review's beginning and of its end that are read together."""
 
 PROS_AND_CONS = 4
 """One of so many is taken: there are six times as many of them as of film snippets."""
@@ -49,20 +58,25 @@ def main(sets: Path, folder: Path) -> None:
     """Write all files."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = list(unique([*films(sets), *products(sets), *comments(sets)]))
-    parts += [Part("grammar", label, text, "train") for label, text in negations()]
+    parts += grammar(parts)
     random.Random(1).shuffle(parts)
-    for split in ("train", "valid", "test"):
+    for split in ("valid", "test"):
         write(folder / f"{split}.jsonl", (part for part in parts if part.split == split))
+    write(folder / "train.jsonl", to_learn_from(parts))
+    write(folder / "test_grammar.jsonl", (part for part in parts if part.split == "held_out"))
     for name in sorted({part.name for part in parts if part.split == "test"}):
         own = (part for part in parts if (part.split, part.name) == ("test", name))
         write(folder / f"test_{name}.jsonl", own)
-    texts = [part.text for part in parts if part.split == "train"]
-    texts += other_comments(sets)
-    books = list(stories(sets))
+    texts = [part.text for part in parts if part.split == "train" and part.name != "grammar"]
+    texts += [*other_comments(sets), *other_pros_and_cons(sets)]
     random.Random(2).shuffle(texts)
-    (folder / "texts.txt").write_text("\n".join([*texts, *books]) + "\n", encoding="utf-8")
-    held = [part.text for part in parts if part.split == "valid"]
-    (folder / "texts_valid.txt").write_text("\n".join(held) + "\n", encoding="utf-8")
+    held = [part.text for part in parts if part.split == "valid" and part.name != "grammar"]
+    for name, some in (
+        ("texts", texts),
+        ("texts_and_stories", [*texts, *stories(sets)]),
+        ("texts_valid", held),
+    ):
+        (folder / f"{name}.txt").write_text("\n".join(some) + "\n", encoding="utf-8")
 
 
 def films(sets: Path) -> Iterator[Part]:
@@ -82,7 +96,7 @@ def products(sets: Path) -> Iterator[Part]:
             sign = {"pos": "positive", "neg": "negative"}[label]
             yield Part("products", sign, either(text), split_of(text))
     for sign in ("positive", "negative"):
-        for text in lines(sets / "bingliu_reviews" / f"pros_cons.{sign[:3]}.txt"):
+        for text in pros_and_cons(sets, sign):
             if number_of(text + "kept") % PROS_AND_CONS == 0:
                 yield Part("pros_and_cons", sign, text, split_of(text))
 
@@ -95,6 +109,33 @@ def comments(sets: Path) -> Iterator[Part]:
             yield Part("comments", sign, text, split)
 
 
+def to_learn_from(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts to train on, a long review as two texts: its two ends, and what is between them."""
+    for part in parts:
+        words = part.text.split()
+        if part.split != "train":
+            continue
+        if len(words) <= sum(ENDS):
+            yield part
+        else:
+            begin, end = ENDS
+            yield part._replace(text=" ".join([*words[:begin], *words[-end:]]))
+            yield part._replace(text=" ".join(words[begin:-end][: begin + end]))
+
+
+def grammar(parts: Sequence[Part]) -> list[Part]:
+    """Sentences by the grammar, from the words of the texts to learn from."""
+    train = [part for part in parts if part.split == "train"]
+    words = lexicons(
+        [(part.label, part.text) for part in train if part.name != "reviews"],
+        [(part.label, part.text) for part in train if part.name in ("products", "snippets")],
+    )
+    return [
+        Part("grammar", one.label, one.text, "held_out" if one.held_out else "train")
+        for one in sentences(words, OF_EACH)
+    ]
+
+
 def other_comments(sets: Path) -> list[str]:
     """Comments to train on that show no one sign, for the language model."""
     return [
@@ -102,6 +143,21 @@ def other_comments(sets: Path) -> list[str]:
         for split, text, emotions in emotional(sets)
         if split == "train" and len({*map(sign_of, emotions)} & {"positive", "negative"}) != 1
     ]
+
+
+def other_pros_and_cons(sets: Path) -> list[str]:
+    """Pros and cons to train on that :func:`products` leaves out, for the language model."""
+    return [
+        text
+        for sign in ("positive", "negative")
+        for text in pros_and_cons(sets, sign)
+        if number_of(text + "kept") % PROS_AND_CONS and split_of(text) == "train"
+    ]
+
+
+def pros_and_cons(sets: Path, sign: str) -> Iterator[str]:
+    """All of a sign."""
+    return lines(sets / "bingliu_reviews" / f"pros_cons.{sign[:3]}.txt")
 
 
 def emotional(sets: Path) -> Iterator[tuple[str, str, list[str]]]:
@@ -129,68 +185,6 @@ def stories(sets: Path) -> Iterator[str]:
         for place, text in enumerate(lines(sets / "stories" / f"train_{number}.txt")):
             if place % STORIES == 0:
                 yield text
-
-
-GOOD = """
-    good great wonderful excellent funny charming brilliant enjoyable clever moving exciting
-    interesting reliable useful comfortable friendly fresh impressive beautiful helpful fun
-"""
-BAD = """
-    bad terrible awful boring dull stupid annoying useless disappointing slow ugly weak unpleasant
-    cheap clumsy horrible pointless predictable broken noisy
-"""
-LIKED = ("liked", "enjoyed", "loved", "recommended")
-LIKE = ("like", "enjoy", "love", "recommend")
-HATED = ("hated", "disliked", "regretted")
-THINGS = """
-    film movie acting story phone camera service food song game show staff battery screen hotel plot
-    writing restaurant cast
-"""
-MODIFIERS = ["", "", "", "very ", "really ", "particularly ", "all that "]
-
-
-def negations() -> list[tuple[str, str]]:
-    """Short sentences that a negation turns round, and the same ones without it."""
-    random_ = random.Random(3)
-    made: dict[str, str] = {}
-
-    def say(label: str, text: str) -> None:
-        ending = random_.choice([".", ".", "", "!"])
-        made[text[0].upper() + text[1:] + ending] = label
-
-    for thing in (f"the {noun}" for noun in THINGS.split()):
-        for words, sign, other in ((GOOD, "positive", "negative"), (BAD, "negative", "positive")):
-            for word in random_.sample(words.split(), 12):
-                say(sign, f"{thing} is {random_.choice(MODIFIERS[:6])}{word}")
-                negated = random_.choice(
-                    [
-                        f"{thing} is not {random_.choice(MODIFIERS)}{word}",
-                        f"{thing} isn't {random_.choice(MODIFIERS)}{word}",
-                        f"{thing} was never {word}",
-                        f"{thing} is far from {word}",
-                        f"{thing} is anything but {word}",
-                        f"there is nothing {word} about {thing}",
-                        f"nobody would call {thing} {word}",
-                        f"I don't think {thing} is {random_.choice(MODIFIERS[:5])}{word}",
-                        f"{thing} is not {word} at all",
-                        f"{thing} is hardly {word}",
-                    ]
-                )
-                say(other, negated)
-        for _ in range(6):
-            past, verb, hated = map(random_.choice, (LIKED, LIKE, HATED))
-            strongly = random_.choice(["really ", "", "truly "])
-            did_not = random_.choice(["did not", "didn't", "never"])
-            say("positive", f"I {strongly}{past} {thing}")
-            say("negative", f"I can't say that I {past} {thing}")
-            say("negative", f"I {did_not} {verb} {thing}")
-            say("negative", f"I {hated} {thing}")
-            say("positive", f"I can't say that I {hated} {thing}")
-            say("positive", f"what is there not to {verb} about {thing}")
-            say("positive", f"I have no complaints about {thing}")
-            say("negative", f"I wish I had {past} {thing} more")
-            say("negative", f"no one I know {past} {thing}")
-    return [(label, text) for text, label in made.items()]
 
 
 def either(text: str) -> str:

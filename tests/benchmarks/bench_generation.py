@@ -36,7 +36,7 @@ from textrnn.generation.rules.temperature import Temperature
 from textrnn.generation.rules.top_k import TopK
 from textrnn.generation.rules.top_p import TopP
 from textrnn.model_folder import FolderContents, ModelFolder, write_model_folder
-from textrnn.models.measuring import read_rate
+from textrnn.models.measuring.machine import read_rate
 from textrnn.models.writing import write_tokens
 from textrnn.tasks import network_from_folder, state_tensors
 from textrnn.tasks.language_modeling import LanguageModeling, LanguageModelNetwork

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from textrnn.models.measuring import BATCHES, least_seconds, read_rate
-from textrnn.models.measuring_translation import step_bytes
+from textrnn.models.measuring.machine import BATCHES, least_seconds, read_rate, stored_bytes
+from textrnn.models.measuring.translation import read_in_a_step
 
 QUICK = ("--seconds", "0.01", "--threads", "1")
 
@@ -84,19 +84,36 @@ def test_a_translator_in_training(run: Any, toy_translator: Path) -> None:
     assert 0 < record["gemm_share"] < 1
 
 
-@pytest.mark.parametrize(
-    ("train", "message"),
-    [
-        ((), "is a classifier, not a language model: use textrnn sentiment"),
-        (("--train",), "is a model for classification: training is measured for language_model"),
-    ],
-)
-def test_a_classifier_is_refused(
-    run: Any, toy_classifier: Path, train: tuple[str, ...], message: str
-) -> None:
-    done = run("bench", toy_classifier, *train)
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_figures_of_classification(run: Any, toy_classifier: Path, engine: str) -> None:
+    done = run("bench", toy_classifier, "--engine", engine, "--json", *QUICK)
+    assert (done.code, done.err) == (0, "")
+    (record,) = done.records
+    assert record["engine"] == engine
+    assert set(record["texts_per_second"]) == set(map(str, BATCHES))
+    assert min(v for v in record.values() if isinstance(v, int | float)) > 0
+    assert record["gemm_share"] < 1
+
+
+def test_figures_of_classification_as_a_table(run: Any, toy_classifier: Path) -> None:
+    done = run("bench", toy_classifier, *QUICK)
+    assert (done.code, done.err) == (0, "")
+    heads = [line.split("  ")[0] for line in done.lines]
+    assert heads == [
+        "engine",
+        "open the model",
+        "first text",
+        *(f"batch {rows}" for rows in BATCHES),
+        "peak memory",
+        "matrix products",
+        "share of it reached",
+    ]
+
+
+def test_a_classifiers_training_is_refused(run: Any, toy_classifier: Path) -> None:
+    done = run("bench", toy_classifier, "--train")
     assert (done.code, done.out) == (2, "")
-    assert message in done.err
+    assert "is a model for classification: training is measured for language_model" in done.err
 
 
 @pytest.mark.parametrize("recipe", ["kept", "missing"])
@@ -143,6 +160,9 @@ def test_the_rate_of_reading_is_one() -> None:
 
 
 def test_what_a_step_of_a_decoder_reads() -> None:
+    def step_bytes(shapes: dict[str, tuple[int, ...]], precision: str) -> int:
+        return stored_bytes(read_in_a_step(shapes).values(), precision)
+
     table, own = {"encoder.embedding.weight": (9, 4)}, {"decoder.embedding.weight": (7, 4)}
     layer = {"decoder.layers.0.weight_hidden": (12, 4), "head.bias": (7,)}
     keys = {"decoder.attention.key_projection.weight": (4, 8), "bridge.weight": (4, 8)}

@@ -6,8 +6,14 @@ from textrnn.models.classifier import SentimentClassifier
 from textrnn.models.classifying import Classified
 from textrnn.models.continuations import ContinuationScore, score_continuations
 from textrnn.models.language_model import LanguageModel
-from textrnn.models.measuring import Speed, measure_speed
-from textrnn.models.measuring_translation import TranslationSpeed, measure_translation
+from textrnn.models.measuring import (
+    ClassificationSpeed,
+    Speed,
+    TranslationSpeed,
+    measure_classification,
+    measure_speed,
+    measure_translation,
+)
 from textrnn.models.minimal_pairs import (
     MinimalPair,
     PairAccuracy,
@@ -32,6 +38,7 @@ from textrnn.models.translator import Translator
 __all__ = [
     "AttentionMap",
     "Candidate",
+    "ClassificationSpeed",
     "Classified",
     "ContinuationScore",
     "Generation",
@@ -53,6 +60,7 @@ __all__ = [
     "TranslationSpeed",
     "Translator",
     "WordScore",
+    "measure_classification",
     "measure_speed",
     "measure_translation",
     "minimal_pair_accuracy",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from textrnn.model_folder import ModelFolder, open_model_folder
 from textrnn.models import LanguageModel, SentimentClassifier, Translator, measure_speed
+from textrnn.models.measuring import least_seconds
 from textrnn.recipe.pair_scores import find_pairs, group_pairs, sides_of
 from textrnn.recipe.tasks._base import Asked
 
@@ -37,14 +37,7 @@ def translating_speed(folder: ModelFolder, asked: Asked) -> str:
     """Sentences a second of a translator, of its own held-out ones."""
     sources = list(group_pairs(find_pairs(asked, sides_of(folder, asked))).sources[:SENTENCES])
     translator = Translator.open(folder)
-    translator.translate(sources[:1])
-    begin = time.perf_counter()
-    translator.translate(sources)
-    together = time.perf_counter() - begin
-    begin = time.perf_counter()
-    for source in sources[:8]:
-        translator.translate(source)
-    alone = (time.perf_counter() - begin) / len(sources[:8])
+    together, alone = _seconds(translator.translate, sources, sources[:8])
     return (
         f"By the engine {translator.engine.name} with the settings that the folder recommends, on "
         f"the machine above when the training had ended: {len(sources) / together:,.1f} "
@@ -57,14 +50,7 @@ def labelling_speed(folder: ModelFolder, texts: Sequence[str]) -> str:
     """Texts a second of a classifier, of the first of these."""
     some = list(texts[:TEXTS])
     classifier = SentimentClassifier.open(folder)
-    classifier.classify(some)  # what is allocated once is allocated
-    begin = time.perf_counter()
-    classifier.classify(some)
-    together = time.perf_counter() - begin
-    begin = time.perf_counter()
-    for text in some[:16]:
-        classifier.classify(text)
-    alone = (time.perf_counter() - begin) / len(some[:16])
+    together, alone = _seconds(classifier.classify, some, some[:16])
     engine = classifier.readers[0].engine
     return (
         f"By the engine {engine.name} on one thread, on the machine above when the training had "
@@ -72,3 +58,12 @@ def labelling_speed(folder: ModelFolder, texts: Sequence[str]) -> str:
         f"{sum(map(len, some)) / len(some):,.0f} characters on average), {1e3 * alone:,.1f} ms for "
         "one alone."
     )
+
+
+def _seconds(
+    answer: Callable[[list[str]], object], texts: list[str], some: list[str]
+) -> tuple[float, float]:
+    """What all texts take at once, and what one of some of them takes alone."""
+    together = least_seconds(lambda: answer(texts), 0.0)
+    alone = least_seconds(lambda: [answer([text]) for text in some], 0.0) / len(some)
+    return together, alone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -15,6 +14,7 @@ from torch import nn
 
 from textrnn.errors import UsageError
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
+from textrnn.models.measuring import least_seconds
 from textrnn.tasks import network_from_folder
 
 __all__ = ["TrainingSpeed", "measure_training"]
@@ -83,9 +83,9 @@ def measure_training(
     try:
         network = network_from_folder(folder).train()
         arguments = _STEPS[folder.task](folder, rows, bptt)
-        step = _least(_Training(network, arguments, rows * bptt, precision), seconds)
+        step = least_seconds(_Training(network, arguments, rows * bptt, precision), seconds)
         product = _Product(max(1, rows * bptt), _width(folder), precision)
-        rate = product.operations / _least(product, seconds / 4)
+        rate = product.operations / least_seconds(product, seconds / 4)
     finally:
         torch.set_num_threads(before)
     products = _products(folder.tensor_shapes())
@@ -181,14 +181,3 @@ class _Product:
     def __call__(self) -> None:
         with torch.inference_mode():
             torch.mm(self._left, self._right)
-
-
-def _least(do: Any, seconds: float) -> float:
-    """The least time of several; the first, which warms up, does not count."""
-    do()
-    least, end, count = float("inf"), time.perf_counter() + seconds, 0
-    while count < 2 or time.perf_counter() < end:
-        begin = time.perf_counter()
-        do()
-        least, count = min(least, time.perf_counter() - begin), count + 1
-    return least
