@@ -1,9 +1,10 @@
 # make demo    install what a user needs; write, translate and score by the shipped models
-# make test    install what a developer needs; lint, types, tests
+# make test    install what a developer needs; lint, types, tests in two processes (or WORKERS=8)
 # make bench   print the figures of tests/benchmarks/, each with how it was made
 # make docs    build docs/_build/html
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -25,7 +26,7 @@ test: .make/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 bench: .make/dev
 	for bench in $(BENCHES); do $(BIN)/python tests/benchmarks/bench_$$bench.py || exit 1; done

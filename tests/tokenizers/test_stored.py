@@ -64,7 +64,7 @@ def test_an_unknown_kind_is_refused(tmp_path: Path) -> None:
 
 def test_files_are_read_line_by_line_and_only_a_newline_ends_one(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("one\r\ntwo\u2028\x0b\n\nthree".encode())
-    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"vier\n"))
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"vier\n", mtime=0))
     lines = list(read_lines([tmp_path / "a.txt", tmp_path / "b.txt.gz"]))
     assert lines == ["one\r\n", "two\u2028\x0b\n", "\n", "three", "vier\n"]
 
@@ -83,8 +83,12 @@ def test_training_on_files_is_training_on_their_lines(tmp_path: Path, train: Tra
         ("missing.txt", None, "cannot read .*missing.txt: No such file"),
         ("latin.txt", b"good\ncaf\xe9\n", "latin.txt, line 2: not UTF-8; convert it first"),
         ("not.txt.gz", b"plain text", "cannot read .*not.txt.gz: .*Not a gzipped file"),
-        ("cut.txt.gz", gzip.compress(b"x" * 99)[:-9], "cannot read .*cut.txt.gz: .*ended"),
-        ("bad.txt.gz", gzip.compress(b"x" * 99)[:12] + b"\xff" * 9, "cannot read .*bad.txt.gz"),
+        ("cut.txt.gz", gzip.compress(b"x" * 99, mtime=0)[:-9], "cannot read .*cut.txt.gz: .*ended"),
+        (
+            "bad.txt.gz",
+            gzip.compress(b"x" * 99, mtime=0)[:12] + b"\xff" * 9,
+            "cannot read .*bad.txt.gz",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(
