@@ -17,9 +17,9 @@ from sentiment_shipped_grammar import SIGNS, Lexicon
 
 __all__ = ["lexicons"]
 
-DEGREE = {*"very really so too quite extremely incredibly pretty truly more most absolutely".split()}
-BE = {*"is was are were it's looks feels seems".split()}
-ENDS = {*". , ! ; and but".split()}
+DEGREE = "very really so too quite extremely incredibly pretty truly more most absolutely"
+BE = "is was are were it's looks feels seems"
+ENDS = ". , ! ; and but"
 PLACES = 3
 """How often at least an adjective stands where adjectives do."""
 
@@ -29,8 +29,7 @@ SHARE = 0.015
 SURE = 1.2
 """From how many standard deviations on a word has a sign."""
 
-MISREAD = {
-    *"""
+MISREAD = """
     about accurately adequate after anything appreciate attention average badly better big bit
     blame blessed brave busy call care cares casual challenging cheaper clich close closed common
     completely contemporary crying cursed cute damn damned dead deep deeply different digital does
@@ -45,18 +44,24 @@ MISREAD = {
     substance sucks sure taken talking than then there's thin times tiny today trash trouble true
     unexpected unlucky very viewers vividly want wanted watch we we're well what's why willing wish
     women worse wrong yeah years zero zoom
-    """.split()
-}
+"""
 """What is no adjective of feeling by itself, though it is counted as one."""
 
+NOT_THESE = {*MISREAD.split(), *ENDS.split()}
+
 WEIGHING = re.compile(
-    r"n't\b|n t\b|\b(?:no|not|nor|never|none|nothing|nobody|but|though|although|however|yet|if|would|"
-    r"could|should|might|than|without|cannot|despite|while|except|hardly|barely|too|lacks?|less|"
+    r"n't\b|n t\b|\b(?:no|not|nor|never|none|nothing|nobody|but|though|although|however|yet|if|"
+    r"would|could|should|might|than|without|cannot|despite|while|except|hardly|barely|too|lacks?|less|"
     r"instead|unless|except|until|still|only|even|wish|few|little|rather)\b|[?:;()\"]"
 )
 
 
-def lexicons(texts: Sequence[tuple[str, str]], told: Iterable[tuple[str, str]]) -> dict[str, Lexicon]:
+BEGINNING = re.compile(r"(the|it|this|i|my|we|these|they|all)\b")
+
+
+def lexicons(
+    texts: Sequence[tuple[str, str]], told: Iterable[tuple[str, str]]
+) -> dict[str, Lexicon]:
     """Of each sign, what the grammar takes.
 
     Args:
@@ -70,25 +75,30 @@ def lexicons(texts: Sequence[tuple[str, str]], told: Iterable[tuple[str, str]]) 
         sign = SIGNS[odds[word] < 0]
         if many < PLACES or many < SHARE * whole[word] or abs(odds[word]) < SURE:
             continue
-        if word in MISREAD or word in ENDS or (word.endswith("ly") and not word.endswith(("dly", "ely", "gly"))):
+        if (
+            word in MISREAD
+            or word in ENDS
+            or (word.endswith("ly") and not word.endswith(("dly", "ely", "gly")))
+        ):
             continue
         found[sign][feeling[word] >= SHARE * whole[word]].append(word)
     for label, text in told:
         plain = text.strip().rstrip(" .!").lower()
-        if 4 <= len(plain.split()) <= 14 and not WEIGHING.search(plain):
-            if re.match(r"(the|it|this|i|my|we|these|they|all)\b", plain):
-                found[label][2].append(re.sub(r"\bi\b", "I", plain))
+        short, begins = 4 <= len(plain.split()) <= 14, BEGINNING.match(plain)
+        if short and begins and not WEIGHING.search(plain):
+            found[label][2].append(re.sub(r"\bi\b", "I", plain))
     return {sign: Lexicon(*some) for sign, some in found.items()}
 
 
 def counts(texts: Iterable[str]) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """How often each word stands like an adjective, how often after "I am", and how often at all."""
+    """How often each word stands like an adjective, how often after "I am", and how often it is."""
     after, feeling, whole = Counter[str](), Counter[str](), Counter[str]()
+    degree, be, ends = DEGREE.split(), BE.split(), ENDS.split()
     for text in texts:
-        words = ["", "", *words_of(text)]
-        for first, second, word, then in zip(words, words[1:], words[2:], [*words[3:], "."]):
+        words = ["", "", *words_of(text), "."]
+        for first, second, word, then in zip(words, words[1:], words[2:], words[3:], strict=False):
             whole[word] += 1
-            after[word] += second in DEGREE or (second in BE and then in ENDS)
+            after[word] += second in degree or (second in be and then in ends)
             feeling[word] += "i'm" in (first, second) or "am" in (first, second)
     return after, feeling, whole
 
