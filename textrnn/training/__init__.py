@@ -11,7 +11,8 @@ from textrnn.training.events import (
     Started,
     StepDone,
 )
-from textrnn.training.loop import Trainer, make_accelerator
+from textrnn.training.loop import Trainer
+from textrnn.training.processes import make_accelerator
 from textrnn.training.range_test import RangeTest, learning_rate_range_test
 
 __all__ = [

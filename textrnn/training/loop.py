@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from textrnn.config import RunSettings
@@ -31,24 +30,11 @@ from textrnn.training.events import (
 )
 from textrnn.training.mixout import Mixout
 from textrnn.training.optimizers import make_optimizer, set_learning_rate
+from textrnn.training.processes import agree, sum_of
 from textrnn.training.progress import Interruption, Progress
 from textrnn.training.schedules import learning_rate_factor
 
-__all__ = ["Trainer", "make_accelerator"]
-
-
-def make_accelerator(precision: str, device: str = "auto") -> Accelerator:
-    """The devices and the precision of a run; several processes where ``torchrun`` started them.
-
-    Args:
-        precision: ``"float32"`` or ``"bf16"``.
-        device: ``"auto"``, or ``"cpu"``.
-    """
-    AcceleratorState._reset_state(reset_partial_state=False)
-    mixed = {"float32": "no", "bf16": "bf16"}[precision]
-    if not torch.accelerator.is_available():
-        device = "cpu"  # left to itself, accelerate does not join processes without a GPU
-    return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+__all__ = ["Trainer"]
 
 
 class Trainer:
@@ -125,7 +111,7 @@ class Trainer:
                 if settings.evaluate_every and progress.step % settings.evaluate_every == 0:
                     yield from self._evaluate()
                 due = time.monotonic() - saved_at >= settings.checkpoint_minutes * 60.0
-                if self.checkpoints and self._agree(due or interruption.came):
+                if self.checkpoints and agree(self.accelerator, due or interruption.came):
                     yield CheckpointSaved(progress.step, save_run(self, self.checkpoints))
                     saved_at = time.monotonic()
                 if interruption.came:
@@ -167,7 +153,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         with self.mixout.applied(progress.step) if self.mixout else nullcontext():
             total = self._backward(group, tokens)
-        value = self._sum(total) / tokens
+        value = sum_of(accelerator, total) / tokens
         if not math.isfinite(value):
             raise self._diverged("loss")
         limit = math.inf if settings.clip_norm is None else settings.clip_norm
@@ -180,7 +166,7 @@ class Trainer:
         taken = time.monotonic() - started
         progress.step += 1
         progress.tokens += tokens
-        progress.seconds += self._sum(taken) / accelerator.num_processes
+        progress.seconds += sum_of(accelerator, taken) / accelerator.num_processes
         done = max(progress.done(settings, self._epoch_batches), 1e-9)
         return StepDone(
             step=progress.step,
@@ -222,17 +208,6 @@ class Trainer:
             f"{where}; try a lower learning_rate, a smaller clip_norm or precision: float32"
         )
 
-    def _agree(self, here: bool) -> bool:
-        """The main process's decision, on all processes."""
-        return self._sum(float(here and self.accelerator.is_main_process)) > 0.0
-
-    def _sum(self, value: float) -> float:
-        """The sum of a number over all processes."""
-        if self.accelerator.num_processes == 1:
-            return value
-        number = torch.tensor(value, dtype=torch.float64, device=self.accelerator.device)
-        return float(self.accelerator.reduce(number))
-
     def _unfreeze(self) -> None:
         """Let the next groups learn when their time has come, and wrap the network anew."""
         count = len(self.groups)
@@ -250,7 +225,7 @@ class Trainer:
 
     def _evaluate(self) -> Iterator[Event]:
         """Score on the validation data; keep the weights where they are the best so far."""
-        progress, settings = self.progress, self.settings
+        progress = self.progress
         with self.average.in_place() if self.average else nullcontext():
             scores = self.task.evaluate()
             if scores is None:
@@ -267,6 +242,11 @@ class Trainer:
         progress.criteria = (*progress.criteria, criterion)
         epochs = progress.epochs(self._epoch_batches)
         yield Evaluated(progress.step, epochs, progress.seconds, scores, best)
+        yield from self._react(criterion)
+
+    def _react(self, criterion: float) -> Iterator[Event]:
+        """What an evaluation changes: the learning rate on a plateau, averaging in NT-ASGD."""
+        progress, settings = self.progress, self.settings
         plateau = settings.schedule.kind == "plateau"
         if plateau and progress.stalled > settings.schedule.patience:
             progress.plateaus, progress.stalled = progress.plateaus + 1, 0
