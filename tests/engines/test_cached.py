@@ -26,7 +26,10 @@ def engine(request: pytest.FixtureRequest, toy_model: Path) -> Any:
 
 
 def expected(engine: Engine, ids: list[int], cache: Cache) -> list[np.ndarray]:
-    """The mixed distribution (V,) after each token, from the paper's equations."""
+    """The mixed distribution (V,) after each token, from the paper's equations.
+
+    While the cache fills, its share is as much smaller as there is less in it.
+    """
     found, pairs, last, state = [], [], None, None
     for id in ids:
         if last is not None and id != BOS:
@@ -41,7 +44,7 @@ def expected(engine: Engine, ids: list[int], cache: Cache) -> list[np.ndarray]:
         in_cache = np.zeros(engine.vocab_size)
         for weight, (_, token) in zip(weights, pairs, strict=True):
             in_cache[token] += weight / weights.sum()
-        share = cache.weight if pairs else 0.0
+        share = cache.weight * len(pairs) / cache.size
         found.append((1 - share) * model + share * in_cache)
     return found
 

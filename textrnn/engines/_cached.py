@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,95 +10,14 @@ from numpy.typing import NDArray
 
 from textrnn.engines._base import Engine, Floats, Ids, State
 from textrnn.engines._learning import Learner, Learning, Reading, as_learning
-from textrnn.engines._memory import Memory
+from textrnn.engines._memory import Cache, Memory
 from textrnn.engines._mixing import log_softmax
-from textrnn.errors import EngineError, UsageError
-from textrnn.tokenizers import BOS, PAD
+from textrnn.errors import EngineError
+from textrnn.tokenizers import PAD
 
-__all__ = ["Cache", "CachedEngine"]
+__all__ = ["CachedEngine"]
 
 _AT_ONCE = 256  # tokens of a row that are read at once
-
-
-@dataclass(frozen=True)
-class Cache:
-    """A continuous cache (Grave et al. 2017, arXiv:1612.04426, section 3).
-
-    Args:
-        size: N, the last pairs of a hidden state and the token after it that are remembered.
-        theta: how much the likeness of states counts: at 0 every token that came counts alike, the
-            greater theta, the more the likest state decides alone.
-        weight: the share of the cache's distribution in the whole (lambda), below 1.
-
-    Raises:
-        UsageError: a value that is not allowed.
-
-    >>> Cache(0)
-    Traceback (most recent call last):
-    textrnn.errors.UsageError: cache is 0: give a whole number of at least 1
-    """
-
-    size: int
-    theta: float = 0.3
-    weight: float = 0.2
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise UsageError(f"cache is {self.size!r}: give a whole number of at least 1")
-        if not (math.isfinite(self.theta) and self.theta >= 0):
-            raise UsageError(f"theta is {self.theta!r}: give a number of at least 0")
-        if not 0 < self.weight < 1:
-            raise UsageError(f"lambda is {self.weight!r}: give a number between 0 and 1")
-
-    def shares(self, hidden: Floats, memory: Memory, visible: Ids | None = None) -> Floats:
-        """The share (T, N) of each remembered pair in the cache's distribution: a row sums to 1.
-
-        Args:
-            hidden: present hidden states (T, H).
-            memory: N pairs, at least one.
-            visible: (T,) how many of them, in order, had come by then, at least one; the last
-                ``size`` of these count. None: all pairs do.
-        """
-        scores = self.theta * memory.products(hidden)
-        if visible is not None:
-            place, end = np.arange(scores.shape[1]), visible[:, np.newaxis]
-            scores[(place >= end) | (place < end - self.size)] = -np.inf
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        shares: Floats = scores / scores.sum(axis=1, keepdims=True)
-        return shares
-
-    def mix(self, log_probs: Floats, memory: Memory, hidden: Floats) -> Floats:
-        """The model's log-probabilities (V,) at a hidden state (H,), mixed with the cache's."""
-        if not len(memory.ids):
-            return log_probs
-        shares = self.shares(hidden[np.newaxis], memory)[0]
-        in_cache = np.bincount(memory.ids, shares)
-        came = np.flatnonzero(in_cache)
-        mixed = log_probs + np.float32(math.log1p(-self.weight))
-        mixed[came] = np.logaddexp(mixed[came], np.log(self.weight * in_cache[came]))
-        return mixed
-
-    def mix_targets(self, reading: Reading, memory: Memory) -> tuple[Floats, Memory]:
-        """The log-probabilities (N,) of a segment mixed with the cache's, token by token.
-
-        Also returns the memory after all of its tokens but the last, which has not been read.
-        """
-        ids, targets = reading.ids[:-1], reading.ids[1:]
-        grown = memory.follow(ids, reading.hidden, self.size + len(ids))
-        told = (ids != BOS) & (np.arange(len(ids)) >= (memory.last is None))
-        after: Ids = np.cumsum(told[::-1])[::-1] - told
-        visible: Ids = len(grown.ids) - after
-        mixed = reading.log_probs.copy()
-        some = visible > 0
-        if some.any():
-            shares = self.shares(reading.hidden[some], grown, visible[some])
-            right = grown.ids == targets[some, np.newaxis]
-            in_cache = np.sum(shares, axis=1, where=right)
-            with np.errstate(divide="ignore"):
-                of_cache = np.log(self.weight * in_cache)
-            mixed[some] = np.logaddexp(mixed[some] + math.log1p(-self.weight), of_cache)
-        return mixed, grown.trimmed(self.size)
 
 
 class CachedState(NamedTuple):
@@ -118,9 +35,9 @@ class CachedEngine:
         p(w) = (1 - lambda) p_model(w) + lambda p_cache(w)
         p_cache(w)  is proportional to  the sum over i with w_i = w of exp(theta h . h_i)
 
-    (equations 3 and 5). What the caller sees as logits are log-probabilities. The memory is a part
-    of the state: it is reordered, saved and forked with it, and never grows beyond the cache's
-    size. While it is empty, the model's distribution is left as it is.
+    (equations 3 and 5), with a smaller lambda while the cache fills. What the caller sees as logits
+    are log-probabilities. The memory is a part of the state: it is reordered, saved and forked with
+    it, and never grows beyond the cache's size.
 
     Args:
         engine: the model.
