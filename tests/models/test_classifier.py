@@ -241,6 +241,23 @@ def test_a_very_long_text_is_explained_by_occlusion(
     assert model.classify("the film is not good", explain=True).method == "occlusion"
 
 
+def test_neighbours_left_out_together_share_what_they_weigh(
+    toy_classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textrnn.models.classifying.explaining.MOST_PASSES", 2)
+    model = SentimentClassifier.open(open_model_folder(toy_classifier))
+    result = model.classify("the film is not good", explain=True)
+    weights = [weight for _, weight in result.tokens]
+    span = -(-len(weights) // 2)
+    assert len(set(weights[:span])) == len(set(weights[span:])) == 1
+    reader = model.readers[0]
+    ids = reader.encode("the film is not good")
+    place = model.labels.index(result.label)
+    table = reader.probabilities([ids, ids[span:], ids[:span]])[:, place]
+    lost = np.log(table[0] / table[1:])
+    assert [sum(weights[:span]), sum(weights[span:])] == pytest.approx(lost.tolist())
+
+
 def test_the_deletion_test(classifier: SentimentClassifier) -> None:
     result = classifier.classify("we saw the film and it is not good", explain=True)
     found = classifier.deletion_test(result)

@@ -83,7 +83,8 @@ def _occlusion(reader: Reader, ids: list[int], label: int) -> NDArray[np.float64
     begins = range(0, len(ids), span)
     without = [ids, *(ids[:begin] + ids[begin + span :] for begin in begins)]
     logs = np.log(np.maximum(reader.probabilities(without)[:, label], np.finfo(np.float64).tiny))
-    return np.repeat((logs[0] - logs[1:]) / span, span)[: len(ids)]
+    spans = np.minimum(len(ids) - np.array(begins), span)
+    return np.repeat((logs[0] - logs[1:]) / spans, spans)
 
 
 def _gradients(reader: Reader, ids: list[int], label: int) -> NDArray[np.float64]:
