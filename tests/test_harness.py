@@ -76,6 +76,17 @@ def test_without_the_harness_the_message_says_how(monkeypatch: pytest.MonkeyPatc
         harness.register()
 
 
+def test_without_the_harness_its_command_line_says_so_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "lm_eval", None)
+    with pytest.raises(SystemExit, match="1"):
+        harness.main()
+    assert capsys.readouterr().err == (
+        "textrnn: error: lm-evaluation-harness needs lm_eval: pip install 'textrnn[lm-eval]'\n"
+    )
+
+
 class StandIn:
     """What the adapter takes from the harness."""
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textrnn.errors import MissingExtraError, UsageError, did_you_mean
+from textrnn.errors import MissingExtraError, TextRNNError, UsageError, did_you_mean
 from textrnn.model_folder import find_model, open_model_folder
 from textrnn.models import LanguageModel, score_continuations
 
@@ -132,14 +132,21 @@ def register() -> type:
 
 
 def main() -> None:
-    """The harness's own command line, with this model among its models."""
-    register()
-    words = [word.split("=")[0] for word in sys.argv]
-    if "--model" in words and "--device" not in words:
-        sys.argv += ["--device", "auto"]  # the harness's own default is cuda:0
-    from lm_eval.__main__ import cli_evaluate
+    """The harness's own command line, with this model among its models.
 
-    cli_evaluate()
+    What is wrong with the model, or that the harness is missing, is told in a line on stderr.
+    """
+    try:
+        register()
+        words = [word.split("=")[0] for word in sys.argv]
+        if "--model" in words and "--device" not in words:
+            sys.argv += ["--device", "auto"]  # the harness's own default is cuda:0
+        from lm_eval.__main__ import cli_evaluate
+
+        cli_evaluate()
+    except TextRNNError as error:
+        sys.stderr.write(f"textrnn: error: {error}\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ def test_list(run: Callable) -> None:
     records = run("recipes", "list", "--json").records
     assert [record["name"] for record in records] == recipe_names()
     assert all(list(record) == ["name", "title", "reached"] for record in records)
-    assert [line.split()[0] for line in run("recipes", "list").lines] == recipe_names()
+    lines = run("recipes", "list").lines
+    assert [line.split()[0] for line in lines] == recipe_names()
+    assert max(len(record["reached"]) for record in records) > max(map(len, lines))
+    assert any(line.endswith(" …") for line in lines)
 
 
 @pytest.mark.parametrize("name", recipe_names())

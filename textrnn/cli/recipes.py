@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from textrnn.errors import UsageError
 __all__ = ["app", "copy_recipe", "recipe_table"]
 
 app = new_app()
+_WIDTH = 80  # of a column of the list
 
 
 @app.callback()
@@ -27,13 +29,18 @@ def recipes() -> None:
     "list", epilog=examples("textrnn recipes list", "textrnn recipes list --json | jq -r .name")
 )
 def list_command(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """List the recipes: name, what it does, what it reached."""
+    """List the recipes: name, what it does, what it reached.
+
+    What is long is cut short; --json and textrnn recipes show have all of it.
+    """
     rows = list(recipe_table())
     with open_output(None) as out:
         if json:
             out.writelines(json_line(row) + "\n" for row in rows)
         else:
-            out.writelines(line + "\n" for line in aligned([list(row.values()) for row in rows]))
+            out.writelines(
+                line + "\n" for line in aligned([list(map(_brief, row.values())) for row in rows])
+            )
 
 
 Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe, or a YAML file.")]
@@ -66,6 +73,10 @@ def copy(
     """Copy a recipe, to change it and train by it."""
     target = copy_recipe(name, destination, force=force)
     say(f"now edit {target} and run: textrnn train {target} --output DIR")
+
+
+def _brief(text: str) -> str:
+    return shorten(text, _WIDTH, placeholder=" …")
 
 
 def recipe_table() -> Iterator[dict[str, Any]]:
