@@ -81,6 +81,11 @@ def test_alignments_and_n_best_as_text(run: Callable, toy_translator: Path) -> N
     assert [len(row) for row in rows] == [2] * 6
     assert float(rows[0][0]) >= float(rows[1][0]) >= float(rows[2][0])
     assert len({row[1] for row in rows[:3]}) == 3
+    both = run("translate", "the cat ran", "dog", *model, "--n-best", 3, "--alignments")
+    assert [line.split("\t")[:2] for line in both.lines] == rows
+    for line in both.lines:
+        _, text, pairs = line.split("\t")
+        assert all(int(pair.split("-")[1]) < len(text.split()) for pair in pairs.split())
 
 
 def test_lines_that_are_cut(run: Callable, toy_translator: Path, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_train_evaluate_finetune(
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()[-3:]] == ["line by line"] * 3
     assert "BLEU; difference" in done.stdout
+    assert done.stdout.count("tok:13a") == 1  # what both scores were made by is said once
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,25 @@ def test_two_references_and_json(
     assert record["BLEU signature"].startswith("nrefs:2|")
     table = run(*words).out
     assert "BLEU signature" in table
+
+
+def test_a_folder_named_by_a_dot_and_pairs_that_lack_a_side(
+    run: Callable[..., Any],
+    toy_translator: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, text in {"a.en": "the cat\n\nthe dog\n", "a.de": "Kater der\nHund\n\n"}.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    words = ("evaluate", "-m", toy_translator, "--source", "en", "--target", "de", "--data")
+    (record,) = run(*words, ".", "--json").records
+    assert (record["sentences"], record["left_out"]) == (1, 2)
+    assert ["left", "out", "2"] in [line.split() for line in run(*words, ".").lines]
+    (tmp_path / "a.en").write_text("the cat\nit\nthe dog\n")
+    (tmp_path / "a.de").write_text("Kater der\nes\nHund der\n")
+    (record,) = run(*words, ".", "--json").records
+    assert "left_out" not in record
 
 
 def test_unequal_numbers_of_references(

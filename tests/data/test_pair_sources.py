@@ -73,6 +73,12 @@ def test_the_same_pairs_from_every_form(kind: str, tmp_path: Path) -> None:
     assert pairs_of(tmp_path, path=None, train=str(tmp_path / "train")) == PAIRS
 
 
+def test_the_folder_that_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "csv")
+    monkeypatch.chdir(tmp_path)
+    assert pairs_of(Path(), train=".") == PAIRS
+
+
 def test_the_other_direction(tmp_path: Path) -> None:
     write(tmp_path, "tsv")
     turned = [(target, source) for source, target in PAIRS]

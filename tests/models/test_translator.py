@@ -75,11 +75,31 @@ def test_a_sentence() -> None:
         "source": "The cat sleeps.",
         "translation": "Die Katze schläft.",
         "score": done.score,
-        "n_best": [{"text": one.text, "score": one.score} for one in done.n_best],
+        "n_best": [one.as_dict() for one in done.n_best],
         "alignment": [[0, 0], [1, 1], [2, 2]],
         "source_words": ["The", "cat", "sleeps."],
         "target_words": ["Die", "Katze", "schläft."],
     }
+
+
+def test_each_of_the_n_best_has_its_own_alignment() -> None:
+    options: Any = {"n_best": 4, "alignments": True, "split_tokens": 6}
+    done = dictionary().translate("The cat sleeps. The dog sleeps.", **options)
+    assert done.n_best[0].alignment == done.alignment
+    assert done.n_best[0].target_words == done.target_words
+    for one in done.n_best:
+        assert " ".join(one.target_words) == one.text
+        assert {target for _, target in one.alignment or ()} <= set(range(len(one.target_words)))
+    assert done.n_best[1].as_dict() == {
+        "text": done.n_best[1].text,
+        "score": done.n_best[1].score,
+        "alignment": [list(pair) for pair in done.n_best[1].alignment or ()],
+        "target_words": list(done.n_best[1].target_words),
+    }
+    plain = dictionary().translate("The cat sleeps.", n_best=2)
+    assert [(one.alignment, set(one.as_dict())) for one in plain.n_best] == [
+        (None, {"text", "score"})
+    ] * 2
 
 
 def test_lines_stay_in_order_and_empty_ones_stay_empty() -> None:

@@ -106,8 +106,11 @@ def evaluate_models(
             return
         rows = [["", *scores]] if compared else []
         for key in filter(is_plain, scores[names[0]]):
-            row = [key.replace("_", " "), *(figure(figures[key]) for figures in scores.values())]
-            rows.append(row)
+            values = [figure(figures[key]) for figures in scores.values()]
+            if not compared or not key.endswith("signature") or len(set(values)) > 1:
+                rows.append(
+                    [key.replace("_", " "), *values]
+                )  # one of both stands in the last lines
         out.writelines(line + "\n" for line in aligned(rows))
         for name in names:
             lines = list(class_lines(scores[name]))

@@ -133,13 +133,14 @@ def lines_of(translation: Translation, *, as_json: bool) -> Iterator[str]:
         yield json_line(translation.as_dict())
     elif not translation.n_best:
         yield ""
-    elif translation.alignment is not None:
-        yield f"{_flat(translation.text)}\t{translation.pharaoh}"
-    elif len(translation.n_best) > 1:
-        yield from (f"{one.score:.4f}\t{_flat(one.text)}" for one in translation.n_best)
     else:
-        whole = "\n" in translation.source  # an argument of several lines
-        yield translation.text if whole else _flat(translation.text)
+        several = len(translation.n_best) > 1
+        whole = not several and translation.alignment is None and "\n" in translation.source
+        for one in translation.n_best:
+            parts = [f"{one.score:.4f}"] if several else []
+            parts.append(one.text if whole else _flat(one.text))  # an argument of several lines
+            parts += [one.pharaoh] if one.alignment is not None else []
+            yield "\t".join(parts)
 
 
 def _flat(text: str) -> str:

@@ -116,7 +116,7 @@ def _find(
 def _aligned(stem: Path, sides: tuple[str, str]) -> list[AlignedFiles | PairTable]:
     found = []
     for side in sides:
-        files = [stem.with_name(f"{stem.name}.{side}{packed}") for packed in PACKED]
+        files = [stem.parent / f"{stem.name}.{side}{packed}" for packed in PACKED]
         found.append(next((file for file in files if file.is_file()), None))
     source, target = found
     if source is not None and target is not None:
@@ -138,7 +138,7 @@ def _longer(stem: Path, sides: tuple[str, str]) -> list[AlignedFiles | PairTable
 
 
 def _tables(stem: Path, sides: tuple[str, str]) -> list[AlignedFiles | PairTable]:
-    files = [stem.with_name(stem.name + kind + packed) for kind in TABLES for packed in PACKED]
+    files = [stem.parent / (stem.name + kind + packed) for kind in TABLES for packed in PACKED]
     there = [file for file in files if file.is_file()]
     return [PairTable(there[0], *sides)] if there else []
 

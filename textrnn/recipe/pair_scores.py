@@ -71,7 +71,7 @@ def score_pairs(folder: ModelFolder, asked: Asked) -> Figures:
     figures: Figures = {name: score.value for name, score in scores.items()}
     figures["perplexity"] = _perplexity(translator, test)
     counts = {"sentences": len(test.sources), "translations": sum(map(len, test.references))}
-    figures |= counts
+    figures |= counts | ({"left_out": test.left_out} if test.left_out else {})
     return figures | {f"{name} signature": score.signature for name, score in scores.items()}
 
 
@@ -156,7 +156,7 @@ def find_pairs(asked: Asked, sides: tuple[str, str]) -> list[PairSource]:
     if path.is_file() and asked.split is not None:
         raise UsageError(f"--split {asked.split}: {path} is a single file, which has no splits")
     beside = any(
-        path.with_name(f"{path.name}.{sides[0]}{packed}").is_file() for packed in ("", ".gz")
+        (path.parent / f"{path.name}.{sides[0]}{packed}").is_file() for packed in ("", ".gz")
     )
     if beside or (path.exists() and asked.split is None):
         settings = PairDataSettings(test=str(path))

@@ -36,40 +36,50 @@ def assemble(
         drafts: the translations of each of them, best first; an empty one for what is empty.
         settings: resolved.
     """
-    n_best = _combined(drafts, segments, cast(int, settings.n_best))
+    found = _combined(drafts, segments, cast(int, settings.n_best))
+    best, chosen = found[0]
     tokens: list[TokenScore] = []
-    for best, *_ in drafts:
-        tokens += token_scores(tokenizer, best.ids, best.log_probs)
+    for draft in chosen:
+        tokens += token_scores(tokenizer, draft.ids, draft.log_probs)
     translated = any(segment.text for segment in segments)
-    score = n_best[0].score if translated else math.nan
-    result = Translation(source, n_best[0].text, score, n_best if translated else (), tuple(tokens))
+    n_best = tuple(candidate for candidate, _ in found)
+    score = best.score if translated else math.nan
+    result = Translation(source, best.text, score, n_best if translated else (), tuple(tokens))
     if not settings.alignments:
         return result
-    pairs, source_words, target_words = _aligned([best for best, *_ in drafts], segments)
+    aligned = [_aligned(some, segments) for _, some in found]
+    pairs, source_words, target_words = aligned[0]
     return replace(
         result,
-        alignment=tuple(pairs),
-        source_words=tuple(source_words),
-        target_words=tuple(target_words),
+        n_best=tuple(
+            replace(one, alignment=pairs, target_words=words)
+            for one, (pairs, _, words) in zip(result.n_best, aligned, strict=False)
+        ),
+        alignment=pairs,
+        source_words=source_words,
+        target_words=target_words,
     )
 
 
 def _combined(
     drafts: Sequence[Sequence[Draft]], segments: Sequence[Segment], count: int
-) -> tuple[Candidate, ...]:
+) -> list[tuple[Candidate, tuple[Draft, ...]]]:
     """The best combinations of the segments' translations, best first."""
-    best: list[tuple[float, tuple[str, ...]]] = [(0.0, ())]
+    best: list[tuple[float, tuple[Draft, ...]]] = [(0.0, ())]
     for some in drafts:
         pairs = (
-            (score + one.score, (*texts, one.text)) for (score, texts), one in product(best, some)
+            (score + one.score, (*chosen, one)) for (score, chosen), one in product(best, some)
         )
         best = heapq.nsmallest(count, pairs, key=lambda pair: -pair[0])
-    return tuple(Candidate(join(texts, segments), score) for score, texts in best)
+    return [
+        (Candidate(join([draft.text for draft in chosen], segments), score), chosen)
+        for score, chosen in best
+    ]
 
 
 def _aligned(
     drafts: Sequence[Draft], segments: Sequence[Segment]
-) -> tuple[list[tuple[int, int]], list[str], list[str]]:
+) -> tuple[tuple[tuple[int, int], ...], tuple[str, ...], tuple[str, ...]]:
     """The aligned words of a text, counted through all its segments; a word cut in two is one."""
     pairs: list[tuple[int, int]] = []
     source: list[str] = []
@@ -86,7 +96,7 @@ def _aligned(
             words += more[1:] if together else more
         pairs += [(s + starts[0], t + starts[1]) for s, t in align(draft.shares)]
         glued = segment.inside
-    return list(dict.fromkeys(pairs)), source, target
+    return tuple(dict.fromkeys(pairs)), tuple(source), tuple(target)
 
 
 def token_scores(

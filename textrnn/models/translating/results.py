@@ -19,10 +19,31 @@ class Candidate:
         text: the translation.
         score: what the search goes by: the log-probability weighed by length, and the coverage
             penalty. Of a text in several segments, their sum.
+        alignment: as of a :class:`Translation`, where it was asked for.
+        target_words: likewise.
     """
 
     text: str
     score: float
+    alignment: tuple[tuple[int, int], ...] | None = None
+    target_words: tuple[str, ...] = field(default=(), repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON; the alignment and its words only where they were asked for."""
+        record: dict[str, Any] = {"text": self.text, "score": self.score}
+        if self.alignment is not None:
+            record["alignment"] = [list(pair) for pair in self.alignment]
+            record["target_words"] = list(self.target_words)
+        return record
+
+    @property
+    def pharaoh(self) -> str:
+        """The alignment as ``s-t`` pairs with spaces between.
+
+        >>> Candidate("c", 0.0, ((0, 0), (1, 0))).pharaoh
+        '0-0 1-0'
+        """
+        return " ".join(f"{source}-{target}" for source, target in self.alignment or ())
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,7 @@ class Translation:
             "source": self.source,
             "translation": self.text,
             "score": self.score,
-            "n_best": [{"text": one.text, "score": one.score} for one in self.n_best],
+            "n_best": [one.as_dict() for one in self.n_best],
         }
         if self.alignment is not None:
             record["alignment"] = [list(pair) for pair in self.alignment]
@@ -67,12 +88,8 @@ class Translation:
 
     @property
     def pharaoh(self) -> str:
-        """The alignment as ``s-t`` pairs with spaces between.
-
-        >>> Translation("a b", "c", 0.0, (), alignment=((0, 0), (1, 0))).pharaoh
-        '0-0 1-0'
-        """
-        return " ".join(f"{source}-{target}" for source, target in self.alignment or ())
+        """The alignment as ``s-t`` pairs with spaces between."""
+        return Candidate(self.text, self.score, self.alignment).pharaoh
 
 
 @dataclass(frozen=True)
