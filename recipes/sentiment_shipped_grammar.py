@@ -634,7 +634,7 @@ def dressed(text: str, draw: random.Random) -> str:
     if chance() < 0.25:
         text = f"{draw.choice(FRONTS.split('/')).strip()} {text}"
     if chance() < 0.2 and not text.endswith("?"):
-        text += draw.choice(BACKS.replace("\n    ", "").split("/"))
+        text += draw.choice(BACKS.replace("\n    ", "").rstrip().split("/"))
     if chance() < 0.4:
         text = re.sub(r"\b(it|that) is\b", r"\1's", text)
         text = re.sub(r"\b(they|we) are\b", r"\1're", text).replace("I am ", "I'm ")
