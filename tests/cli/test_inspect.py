@@ -54,7 +54,7 @@ def test_characters_without_a_font_are_boxes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("textrnn.cli._attention.FONTS", ("No Such Font", "DejaVu Sans Mono"))
+    monkeypatch.setattr("textrnn.cli._fonts.FONTS", ("No Such Font", "DejaVu Sans Mono"))
     monkeypatch.setattr("textrnn.cli._attention.warn", said.append)
     draw_attention(seen(("a", "$b$"), ("東京",)), tmp_path / "a.png")
     assert said == [

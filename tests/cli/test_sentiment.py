@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,9 +14,11 @@ from pathlib import Path
 import pytest
 
 import textrnn
+from textrnn.cli._io import in_colour, read_lines
 from textrnn.cli._labels import class_lines
-from textrnn.cli._saliency import draw_saliency
-from textrnn.cli.sentiment import explained_line
+from textrnn.cli._saliency import COLUMNS, draw_saliency, explained_line, saliency_html
+from textrnn.cli._stdin import StdinLines, StdinTexts
+from textrnn.cli.sentiment import classify_texts
 from textrnn.errors import MissingExtraError
 from textrnn.model_folder import hub
 from textrnn.models import Classified, SentimentClassifier
@@ -93,6 +97,83 @@ def test_an_explanation_is_a_line_more(run: Callable, toy_classifier: Path) -> N
     result = Classified("a", "x", 0.9, {}, (("good", 1.0), ("bad", -0.9), ("it", 0.01)))
     coloured = explained_line(result, True)
     assert coloured == "  \033[32mgood +1.00\033[0m  \033[31mbad -0.90\033[0m  it +0.01"
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert in_colour(Terminal())
+    assert not in_colour(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not in_colour(Terminal())
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setenv("TERM", "dumb")
+    assert not in_colour(Terminal())
+
+
+def test_pieces_are_shown_as_a_text() -> None:
+    tokens = (("▁un", 0.5), ("likely", 0.25), ("▁", 0.0), ("<0xE6>", 0.1), ("<0x98>", 0.1))
+    result = Classified("unlikely 映", "x", 0.9, {}, (*tokens, ("<0xA0>", -1.2)), "occlusion")
+    assert explained_line(result, False) == "  un +0.50  likely +0.25  · +0.00  映 -1.00"
+    page = saliency_html(result)
+    assert "un</span><span" in page
+    assert 'title="-1.000">映</span>' in page
+    assert "▁" not in page
+
+
+def test_a_long_text_is_drawn_in_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    written: list[tuple[float, float, str]] = []
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.text", lambda _, x, y, text, **style: written.append((x, y, text))
+    )
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
+    tokens = tuple((f"▁word{number}", 1.0) for number in range(50))
+    draw_saliency(Classified("", "good", 0.9, {}, tokens, "occlusion"), tmp_path / "x.png")
+    title, *words = written
+    assert title[2] == "good 0.900: green speaks for it, red against it (occlusion)"
+    assert [text for *_, text in words] == [f"word{number}" for number in range(50)]
+    assert max(x + len(text) for x, _, text in words) <= COLUMNS
+    assert [y for _, y, _ in words] == sorted(y for _, y, _ in words)
+    assert {x for x, _, text in words if text in ("word0", "word1")} == {0, 6}
+    assert capsys.readouterr().err == ""
+
+
+def test_a_line_is_answered_before_the_next_is_written(classifier: SentimentClassifier) -> None:
+    read, write = os.pipe()
+    answered: list[str] = []
+
+    class Reader(io.StringIO):
+        def flush(self) -> None:
+            answered.append(self.getvalue())
+            if len(answered) == 1:
+                os.write(write, b"it is bad\n")
+                os.close(write)
+
+    os.write(write, b"it is good\n")
+    lines = StdinLines(read)
+    texts = StdinTexts(read_lines(lines, "x"), lines)
+    classify_texts(classifier, texts, {"explain": False}, Reader(), as_json=False)
+    os.close(read)
+    assert [text.count("\n") for text in answered] == [1, 2]
+
+
+def test_a_table_that_is_read_line_by_line(
+    run: Callable, toy_classifier: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("review\nit is good\n")
+    done = run("sentiment", "-m", toy_classifier, "-i", tmp_path / "a.csv")
+    assert (done.code, len(done.lines)) == (0, 2)
+    assert "a.csv is read line by line: --column NAME reads a table's column" in done.err
+    (tmp_path / "a.txt").write_text("it is good\n")
+    assert run("sentiment", "-m", toy_classifier, "-i", tmp_path / "a.txt").err == ""
 
 
 @pytest.mark.parametrize(

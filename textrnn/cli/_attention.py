@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from textrnn.cli._errors import warn
+from textrnn.cli._fonts import fonts_for
 from textrnn.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["block_lines", "draw_attention"]
 
 SHADES = " ░▒▓█"
-FONTS = (  # for scripts that matplotlib's own font lacks
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "IPAexGothic",
-    "Hiragino Sans",
-    "Yu Gothic",
-    "Microsoft YaHei",
-    "Arial Unicode MS",
-)
 
 
 def block_lines(seen: AttentionMap, width: int) -> Iterator[str]:
@@ -87,7 +78,7 @@ def draw_attention(seen: AttentionMap, picture: Path) -> None:
     figure = Figure(figsize=(2 + 0.5 * columns, 1.5 + 0.45 * rows), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(seen.weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-    fonts = _fonts(seen)
+    fonts = fonts_for((*seen.source_words, *seen.target_words))
     axes.set_xticks(range(columns), seen.source_words, rotation=60, ha="left", fontfamily=fonts)
     axes.set_yticks(range(rows), seen.target_words, fontfamily=fonts)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
@@ -97,21 +88,5 @@ def draw_attention(seen: AttentionMap, picture: Path) -> None:
     axes.xaxis.set_label_position("top")
     figure.colorbar(image, label="attention")
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # said by _fonts
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # said by fonts_for
         figure.savefig(picture, dpi=120, format="png")
-
-
-def _fonts(seen: AttentionMap) -> list[str]:
-    """The fonts that have the words' characters; warns where there is none."""
-    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
-
-    here = {font.name for font in fontManager.ttflist}
-    fonts = ["DejaVu Sans", *(name for name in FONTS if name in here)]
-    lacking = {ord(char) for word in (*seen.source_words, *seen.target_words) for char in word}
-    for name in fonts:
-        found: Any = get_font(findfont(FontProperties(family=name)))
-        lacking -= set(found.get_charmap())
-    if lacking:
-        shown = "".join(map(chr, sorted(lacking)[:5]))
-        warn(f"no font here has {shown!r}: boxes stand for it (install a font such as {FONTS[0]})")
-    return fonts

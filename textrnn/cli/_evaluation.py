@@ -107,10 +107,9 @@ def evaluate_models(
         rows = [["", *scores]] if compared else []
         for key in filter(is_plain, scores[names[0]]):
             values = [figure(figures[key]) for figures in scores.values()]
-            if not compared or not key.endswith("signature") or len(set(values)) > 1:
-                rows.append(
-                    [key.replace("_", " "), *values]
-                )  # one of both stands in the last lines
+            in_last_lines = compared and key.endswith("signature") and len(set(values)) == 1
+            if not in_last_lines:
+                rows.append([key.replace("_", " "), *values])
         out.writelines(line + "\n" for line in aligned(rows))
         for name in names:
             lines = list(class_lines(scores[name]))

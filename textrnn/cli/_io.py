@@ -20,6 +20,7 @@ from textrnn.errors import DataError, UsageError
 __all__ = [
     "aligned",
     "figure",
+    "in_colour",
     "json_line",
     "one_line",
     "open_output",
@@ -183,6 +184,14 @@ def _rename(sibling: Path, path: Path) -> None:
     if path.exists():
         shutil.copymode(path, sibling)
     os.replace(sibling, path)
+
+
+def in_colour(out: TextIO) -> bool:
+    """Whether what is written may have colours: a terminal where nobody said otherwise.
+
+    See https://no-color.org.
+    """
+    return out.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

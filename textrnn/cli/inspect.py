@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from textrnn.cli._attention import block_lines, draw_attention
-from textrnn.cli._io import json_line, open_output
+from textrnn.cli._io import in_colour, json_line, open_output
 from textrnn.cli._models import (
     SHIPPED,
     SHIPPED_CLASSIFIER,
@@ -31,8 +31,12 @@ from textrnn.cli._options import (
     examples,
     new_app,
 )
-from textrnn.cli._saliency import check_picture, deletion_lines, draw_saliency
-from textrnn.cli.sentiment import explained_line
+from textrnn.cli._saliency import (
+    check_picture,
+    deletion_lines,
+    draw_saliency,
+    explained_line,
+)
 from textrnn.errors import UsageError
 
 __all__ = ["app"]
@@ -231,5 +235,5 @@ def saliency(
             out.write(json_line(record) + "\n")
             return
         out.write(f"{result.label}\t{result.score:.4f}\t{result.method}\n")
-        out.write(explained_line(result, out.isatty()) + "\n")
+        out.write(explained_line(result, in_colour(out)) + "\n")
         out.writelines(line + "\n" for line in deletion_lines(deletion))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from textrnn.cli._io import json_line, one_line, open_output, read_texts
+from textrnn.cli._errors import warn
+from textrnn.cli._io import in_colour, json_line, one_line, open_output, read_texts
 from textrnn.cli._models import SHIPPED_CLASSIFIER, open_classifier
 from textrnn.cli._options import (
     Device,
@@ -25,17 +24,19 @@ from textrnn.cli._options import (
     examples,
     new_app,
 )
+from textrnn.cli._saliency import explained_line
+from textrnn.cli._stdin import in_lists
 from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from textrnn.models import Classified, SentimentClassifier
 
-__all__ = ["app", "classify_texts", "explained_line"]
+__all__ = ["app", "classify_texts"]
 
 app = new_app()
 
-AT_ONCE = 1024
-"""Texts that are sorted by length together; from a terminal, each is answered at once."""
+AT_ONCE = 1024  # texts, at most, read before they are answered: those of like length together
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @app.command(
@@ -102,10 +103,10 @@ def sentiment(
         model, ensemble or (), engine=engine, device=device, threads=threads
     )
     options = {"threshold": threshold, "explain": explain, "batch_size": batch_size}
-    typed = list(texts or ()) == ["-"] or str(source) == "-"
-    at_once = 1 if typed and sys.stdin is not None and sys.stdin.isatty() else AT_ONCE
+    if column is None and source is not None and source.name.removesuffix(".gz").endswith(TABLES):
+        warn(f"{source} is read line by line: --column NAME reads a table's column")
     with open_output(output) as out:
-        classify_texts(classifier, lines, options, out, as_json=json, at_once=at_once)
+        classify_texts(classifier, lines, options, out, as_json=json)
 
 
 def _column(texts: Sequence[str] | None, source: Path | None, column: str) -> Iterator[str]:
@@ -132,9 +133,10 @@ def classify_texts(
     out: TextIO,
     *,
     as_json: bool,
-    at_once: int = AT_ONCE,
 ) -> None:
     """Write a line for each text, in order; an empty text's is empty, and in JSON its label null.
+
+    Texts that are written slowly, as by a person, are each answered at once.
 
     Args:
         classifier: the model.
@@ -142,9 +144,8 @@ def classify_texts(
         options: of :meth:`~textrnn.models.SentimentClassifier.classify`.
         out: where to.
         as_json: whether each line is a record.
-        at_once: how many are read before the first is answered.
     """
-    while some := list(islice(texts, at_once)):
+    for some in in_lists(texts, AT_ONCE):
         real = [text for text in some if text.strip()]
         answers = iter(classifier.classify(real, **options))
         for text in some:
@@ -156,7 +157,7 @@ def classify_texts(
             else:
                 out.write(f"{result.label}\t{result.score:.4f}\t{one_line(text)}\n")
                 if options["explain"]:
-                    out.write(explained_line(result, out.isatty()) + "\n")
+                    out.write(explained_line(result, in_colour(out)) + "\n")
         out.flush()
 
 
@@ -171,20 +172,3 @@ def _record(text: str, result: Classified | None, explain: bool) -> dict[str, An
         record["tokens"] = [[piece, round(weight, 4)] for piece, weight in result.tokens]
         record["method"] = result.method
     return record
-
-
-def explained_line(result: Classified, coloured: bool) -> str:
-    """The tokens with their weights; on a terminal green speaks for the label, red against it.
-
-    >>> from textrnn.models import Classified
-    >>> explained_line(Classified("Fine.", "good", 0.9, {}, (("Fine", 0.5), (".", -0.1))), False)
-    '  Fine +0.50  . -0.10'
-    """
-    most = max((abs(weight) for _, weight in result.tokens), default=0.0) or 1.0
-    parts = []
-    for piece, weight in result.tokens:
-        part = f"{one_line(piece)} {weight:+.2f}"
-        if coloured and abs(weight) >= 0.2 * most:
-            part = f"\033[{32 if weight > 0 else 31}m{part}\033[0m"
-        parts.append(part)
-    return "  " + "  ".join(parts)
