@@ -12,9 +12,9 @@ learning rate that stays as it is, so that every point of a run may be compared 
 averaged weights, as the recipe's are).
 
 Each cell has a learning rate of its own: that of ``--rates`` with which it is best after
-``--pilot-steps``. Then it is trained for ``--minutes``, evaluations not counted, and scored every
-``--every`` steps. ``at the end`` is after equal time; ``at equal tokens`` is at the last evaluation
-that every cell came to. All seeds are the recipe's.
+``--pilot-steps``, or the next best where that diverges later. Then it is trained for ``--minutes``,
+evaluations not counted, and scored every ``--every`` steps. ``at the end`` is after equal time; the
+other figure is at the last evaluation that every cell came to. All seeds are the recipe's.
 
 Runs lie in ``--output``, each under a name that says what it is: one that is there is not run
 again, one that was interrupted goes on. Times are the wall clock's, so nothing else should run.
@@ -45,6 +45,7 @@ from textrnn.tokenizers import load_tokenizer, vocab_path
 from textrnn.training.events import Evaluated
 from textrnn.training.report import read_metrics
 
+Row = dict[str, Any]
 RECIPE = "lm_tinyshakespeare_char"
 VOCAB_SIZE = load_tokenizer(vocab_path("tinyshakespeare_char")).vocab_size
 
@@ -96,19 +97,30 @@ def curve(folder: RunFolder) -> list[Point]:
 
 
 def train(settings: Mapping[str, Any], folder: RunFolder) -> list[Point]:
-    """The evaluations of a run, begun, gone on with, or done; a pilot stops without a model."""
-    steps = settings.get("training.steps")
-    if not any("finished" in line or is_last(line, steps) for line in read_metrics(folder.metrics)):
+    """The evaluations of a run, begun, gone on with, or done; none where it diverged.
+
+    A pilot, which has a number of steps, stops without a model.
+    """
+    steps, diverged = settings.get("training.steps"), folder.path / "diverged"
+    if not diverged.exists() and not any(
+        ends(line, steps) for line in read_metrics(folder.metrics)
+    ):
         print(folder.path, file=sys.stderr, flush=True)
         resume = folder.recipe.exists()
-        for event in train_events(RECIPE, output=folder.path, overrides=settings, resume=resume):
-            if isinstance(event, Evaluated) and event.step == steps:
-                break
-    return curve(folder)
+        try:
+            for event in train_events(
+                RECIPE, output=folder.path, overrides=settings, resume=resume
+            ):
+                if isinstance(event, Evaluated) and event.step == steps:
+                    break
+        except DivergedError:
+            diverged.touch()
+    return [] if diverged.exists() else curve(folder)
 
 
-def is_last(line: Mapping[str, Any], steps: int | None) -> bool:
-    return "valid" in line and line["step"] == steps
+def ends(line: Mapping[str, Any], steps: int | None) -> bool:
+    """Whether a line of metrics.jsonl is the last that counts."""
+    return "finished" in line or ("valid" in line and line["step"] == steps)
 
 
 def pilot(options: argparse.Namespace, cell: str, width: int, rate: float) -> float:
@@ -120,31 +132,39 @@ def pilot(options: argparse.Namespace, cell: str, width: int, rate: float) -> fl
         "training.optimizer.learning_rate": rate,
     }
     name = f"{cell}-{options.layers}x{width}-rate-{rate:g}-steps-{options.pilot_steps}"
-    try:
-        return train(settings, RunFolder(options.output / name))[-1].bits
-    except DivergedError:
-        return math.inf
+    points = train(settings, RunFolder(options.output / name))
+    return points[-1].bits if points else math.inf
 
 
-def measure(
-    options: argparse.Namespace, cell: str, width: int
-) -> tuple[dict[str, Any], list[Point]]:
-    """A cell's row, and the curve of its run."""
-    pilots = {rate: pilot(options, cell, width, rate) for rate in options.rates}
-    rate = min(pilots, key=lambda rate: pilots[rate])
+def run(options: argparse.Namespace, cell: str, width: int, rate: float) -> list[Point]:
+    """The evaluations of the run that counts; none where it diverges."""
     settings = overrides(options, cell, width) | {
         "training.evaluate_every": options.every,
         "training.optimizer.learning_rate": rate,
     }
     name = f"{cell}-{options.layers}x{width}-rate-{rate:g}-minutes-{options.minutes:g}"
-    points = train(settings, RunFolder(options.output / name))
+    return train(settings, RunFolder(options.output / name))
+
+
+def measure(options: argparse.Namespace, cell: str, width: int) -> tuple[Row, list[Point]]:
+    """A cell's row, and the evaluations of its run: at the best rate at which it does not diverge.
+
+    Raises:
+        DivergedError: it does at all of them.
+    """
+    pilots = {rate: pilot(options, cell, width, rate) for rate in options.rates}
+    for rate in sorted(pilots, key=lambda rate: pilots[rate]):
+        if points := run(options, cell, width, rate):
+            break
+    else:
+        raise DivergedError(f"{cell} diverges at every rate: give lower --rates")
     last = points[-1]
     row = {
         "cell": cell,
         "width": width,
         "parameters": count(network(options, cell, width)),
         "learning_rate": rate,
-        "pilots": {f"{rate:g}": round(bits, 4) for rate, bits in pilots.items()},
+        "pilots": [(rate, bits if math.isfinite(bits) else None) for rate, bits in pilots.items()],
         "tokens": last.tokens,
         "seconds": last.seconds,
         "tokens_per_second": last.tokens / last.seconds,
