@@ -103,7 +103,10 @@ def _models(graphs: Mapping[str, Graph], precision: str) -> dict[str, onnx.Model
         else:
             then = None if reading.then is None else model_of(reading.then)
             given = graph.function.inputs
-            model = unroll(reading, model_of(reading.step), then, given)
+            step = reading.step
+            if precision == "int8" and reading.marked is not None:
+                step = reading.marked
+            model = unroll(reading, model_of(step), then, given)
         model = _cut(model, name, graph.outputs)
         models[name] = take_many_rows(model) if graph.many_rows else model
     return models

@@ -7,8 +7,9 @@ from graphlib import TopologicalSorter
 
 import numpy as np
 import onnx
+from onnx.compose import add_prefix
 
-__all__ = ["between", "copied", "count_rows_of", "rename", "units"]
+__all__ = ["between", "copied", "count_rows_of", "rename", "renamed", "units"]
 
 
 def between(graph: onnx.GraphProto, ends: Sequence[str]) -> list[onnx.NodeProto]:
@@ -65,6 +66,23 @@ def rename(names: MutableSequence[str], new: Mapping[str, str]) -> None:
     """Replace names in place."""
     for place, name in enumerate(names):
         names[place] = new.get(name, name)
+
+
+def renamed(model: onnx.ModelProto, prefix: str, known: Mapping[str, str]) -> onnx.GraphProto:
+    """A model's graph that may stand behind another one.
+
+    Its inputs are ``known`` there under other names, its outputs keep theirs, and all else gets the
+    prefix.
+    """
+    names = {**{value.name: value.name for value in model.graph.output}, **known}
+    names = {f"{prefix}{name}": here for name, here in names.items()}
+    graph = add_prefix(model, prefix).graph
+    for node in graph.node:
+        rename(node.input, names)
+        rename(node.output, names)
+    del graph.output[:]
+    graph.output.extend(model.graph.output)
+    return graph
 
 
 def count_rows_of(nodes: Sequence[onnx.NodeProto], inputs: Collection[str], value: str) -> None:

@@ -3,9 +3,9 @@
 A node is *recurrent* where its value at one time needs its value at the time before; all others are
 computed for all times in one go, as if the times were rows of one large batch. So the projections
 of a whole text are one product, and only what must wait for the step before runs in a loop (ONNX's
-``Scan``). Where values pass the mark of :func:`textrnn.tasks.reversed_in_time`, rows are turned
-round within their lengths, and what follows reads them backwards. Nothing here knows which cell it
-is.
+``Scan``). Nothing here knows which cell it is, but for the marks (:mod:`textrnn.tasks._marks`):
+where values pass that of reversal, rows are turned round within their lengths, and what follows
+reads them backwards; an LSTM that is marked gets an operator of its own in the place of the loop.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnx.compose import add_prefix
 
-from textrnn.export.ordering import between, copied, count_rows_of, rename, units
-from textrnn.tasks import REVERSED, Reading
+from textrnn.export.ordering import between, copied, count_rows_of, rename, renamed, units
+from textrnn.export.whole_lstm import whole_lstm
+from textrnn.tasks import LSTM, REVERSED, Reading
 
 __all__ = ["unroll"]
 
@@ -68,7 +68,10 @@ class _Unrolling:
         self._prepare()
         self._sizes = self._row_counts()
         for unit, recurrent in units(self._nodes, self._carried):
-            if recurrent:
+            first = self._nodes[unit[0]]
+            if _kind(first) == LSTM:
+                self._lstm(first)
+            elif recurrent:
                 self._loop(unit)
             else:
                 for node in (self._nodes[index] for index in unit):
@@ -79,8 +82,10 @@ class _Unrolling:
             values = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in outputs]
         else:
             known = dict(zip([*self._reading.kept, *self._carried.values()], outputs, strict=True))
-            values, more = self._follow(then, known | {"lengths": "lengths"})
-            self._tensors += more
+            behind = renamed(then, "then.", known | {"lengths": "lengths"})
+            self._made += behind.node
+            self._tensors += behind.initializer
+            values = list(behind.output)
             left = [f"{self._carried[name]}.last" for name in self._given]
             values += [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in left]
         graph = helper.make_graph(
@@ -100,23 +105,9 @@ class _Unrolling:
             ir_version=self._step.ir_version,
         )
 
-    def _follow(
-        self, then: onnx.ModelProto, known: Mapping[str, str]
-    ) -> tuple[list[onnx.ValueInfoProto], list[onnx.TensorProto]]:
-        """Append the nodes of ``then``; its inputs are known here under other names."""
-        names = {value.name: value.name for value in then.graph.output}
-        graph = add_prefix(then, "then.").graph
-        names = {f"then.{name}": name for name in names}
-        names |= {f"then.{name}": here for name, here in known.items()}
-        for node in graph.node:
-            rename(node.input, names)
-            rename(node.output, names)
-        self._made += graph.node
-        return list(then.graph.output), list(graph.initializer)
-
     def _once(self, node: onnx.NodeProto) -> None:
         """A node that needs no loop: all times are rows of one batch."""
-        if f"{node.domain}::{node.op_type}" != REVERSED:
+        if _kind(node) != REVERSED:
             self._made.append(node)
             return
         (value,), (out,) = node.input, node.output
@@ -125,6 +116,13 @@ class _Unrolling:
         self._node("ReverseSequence", [times, "lengths"], f"{out}.back", **attributes)
         self._node("Shape", [value], f"{out}.shape")
         self._node("Reshape", [f"{out}.back", f"{out}.shape"], out)
+
+    def _lstm(self, mark: onnx.NodeProto) -> None:
+        """A marked LSTM, whole."""
+        values = self._apart(mark.input[0], f"{mark.output[0]}.inputs")
+        nodes, tensors = whole_lstm(mark, values, self._graph.initializer)
+        self._made += nodes
+        self._tensors += tensors
 
     def _real(self, name: str) -> str:
         """A value of all times, (T, B, ...), zero beyond the lengths."""
@@ -246,6 +244,10 @@ class _Unrolling:
         self._node("Shape", [name], f"{out}.inner", start=1)
         self._node("Concat", ["read.shape", f"{out}.inner"], f"{out}.shape", axis=0)
         return self._node("Reshape", [name, f"{out}.shape"], out)
+
+
+def _kind(node: onnx.NodeProto) -> str:
+    return f"{node.domain}::{node.op_type}"
 
 
 _MARKS = REVERSED.partition("::")[0]

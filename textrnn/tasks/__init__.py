@@ -13,10 +13,12 @@ from textrnn.tasks._base import (
     network_from_folder,
     state_tensors,
 )
-from textrnn.tasks._graphs import REVERSED, Argument, Function, Graph, Reading, reversed_in_time
+from textrnn.tasks._graphs import Argument, Function, Graph, Reading
+from textrnn.tasks._marks import LSTM, REVERSED
 
 __all__ = [
     "FAMILY",
+    "LSTM",
     "REVERSED",
     "Argument",
     "Batch",
@@ -27,7 +29,6 @@ __all__ = [
     "Scores",
     "Task",
     "network_from_folder",
-    "reversed_in_time",
     "state_tensors",
 ]
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from textrnn.tasks._graphs import (
     Argument,
-    EncoderStep,
     Function,
     Graph,
     Reading,
+    encoder_steps,
     flat_state,
     nested_state,
     state_arguments,
@@ -63,7 +63,7 @@ def _reading(network: ClassificationNetwork, read: Function, state: dict[str, Ar
     encoder, text = network.encoder, read.inputs
     after = {name.replace("state.", "new."): part for name, part in state.items()}
     ids = Argument(text["ids"].example[:, 0], ("batch",))
-    step = Function(EncoderStep(encoder), {"ids": ids, **state}, ("outputs", *after))
+    step, marked = encoder_steps(encoder, {"ids": ids, **state}, ("outputs", *after))
     behind = {
         "outputs": Argument(
             torch.zeros(_TIMES, _ROWS, encoder.output_size), ("times", "texts", None)
@@ -72,7 +72,7 @@ def _reading(network: ClassificationNetwork, read: Function, state: dict[str, Ar
     }
     initial = {name: part.example[:1] for name, part in state.items()}
     then = Function(_Gather(network), behind, network.pooling.parts)
-    return Reading(step, initial, ("outputs",), then)
+    return Reading(step, initial, ("outputs",), then, marked)
 
 
 class _Read(nn.Module):

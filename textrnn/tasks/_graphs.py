@@ -6,26 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from textrnn.nn.encoder import Encoder, State
+from textrnn.tasks._marks import lstms_over_time, reversed_in_time
 
 __all__ = [
-    "REVERSED",
     "Argument",
     "EncoderStep",
     "Function",
     "Graph",
     "Reading",
+    "encoder_steps",
     "flat_state",
     "nested_state",
-    "reversed_in_time",
     "state_arguments",
 ]
-
-REVERSED = "textrnn::Reversed"
-"""The mark of :func:`reversed_in_time` in a traced step."""
 
 
 class Argument(NamedTuple):
@@ -75,12 +71,15 @@ class Reading:
         then: what is done with them, with ``lengths`` and with the state after each row's last
             token (``new.0.0`` (B, H) and so on); None: they are the outputs. Behind them stands the
             state, those parts of it that are inputs.
+        marked: the step again, its LSTMs marked, from which graphs in 8 bits are made; None: from
+            ``step``.
     """
 
     step: Function
     initial: Mapping[str, Tensor]
     kept: tuple[str, ...]
     then: Function | None = None
+    marked: Function | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,49 +102,48 @@ class Graph:
     quantized_only: bool = False
 
 
-def reversed_in_time(values: Tensor) -> Tensor:
-    """In a step that is exported: the values (N, D) that stand here when a row is read backwards.
-
-    A step sees one time only, so this is a mark for the export, which puts the reversal of whole
-    rows, each within its length, in its place. Run by PyTorch it says nothing of use.
-
-    >>> reversed_in_time(torch.ones(2, 3)).shape
-    torch.Size([2, 3])
-    """
-    # The operator's stub has no types for its arguments by name.
-    mark: Tensor = torch.onnx.ops.symbolic(
-        REVERSED, (values,), dtype=values.dtype, shape=values.shape, version=1
-    )
-    return mark
-
-
 class EncoderStep(nn.Module):
     """One time of an encoder of one or two directions, over a flat state: the step to be exported.
 
     Args:
         encoder: in evaluation mode; it reads ids.
+        marked: leave LSTMs whose inputs are bounded to an operator of their own
+            (:func:`lstms_over_time`).
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, *, marked: bool = False) -> None:
         super().__init__()
         self.encoder = encoder
+        self.marked = nn.ModuleDict()
+        if marked:
+            self.marked.update({str(n): step for n, step in lstms_over_time(encoder).items()})
 
     def forward(self, ids: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         """Ids (N,) and parts (N, H) to outputs (N, directions x H) and the new parts."""
         encoder = self.encoder
         values = encoder.embed(ids)
         before = iter(nested_state(state, [cell.state_parts for cell in encoder.cells()]))
+        marked = dict(self.marked.items())
         after: list[Tensor] = []
         for index in range(len(encoder.layers)):
             outputs = []
             for direction, cell in enumerate(encoder.layer_cells(index)):
-                output, new = cell.step(
-                    reversed_in_time(values) if direction else values, next(before)
-                )
+                inputs = reversed_in_time(values) if direction else values
+                step = marked.get(str(index * encoder.directions + direction), cell.step)
+                output, new = step(inputs, next(before))
                 outputs.append(reversed_in_time(output) if direction else output)
                 after += new
             values = encoder.join(index, outputs, values)
         return values, *after
+
+
+def encoder_steps(
+    encoder: Encoder, inputs: Mapping[str, Argument], outputs: tuple[str, ...]
+) -> tuple[Function, Function | None]:
+    """The step of an encoder, and the marked one where it has LSTMs to be marked."""
+    marked = EncoderStep(encoder, marked=True)
+    plain = Function(EncoderStep(encoder), inputs, outputs)
+    return plain, Function(marked, inputs, outputs) if marked.marked else None
 
 
 def nested_state(parts: Sequence[Tensor], counts: Sequence[int]) -> State:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from textrnn.nn.memory import Memory, SharedMemory
 from textrnn.tasks._graphs import (
     Argument,
-    EncoderStep,
     Function,
     Graph,
     Reading,
+    encoder_steps,
     flat_state,
     nested_state,
     state_arguments,
@@ -60,7 +60,7 @@ def _reading(network: TranslationNetwork, encode: Function) -> Reading:
     carried = state_arguments(encoder.initial_state(_ROWS))
     after = {name.replace("state.", "new."): part for name, part in carried.items()}
     ids = Argument(text["ids"].example[:, 0], ("batch",))
-    step = Function(EncoderStep(encoder), {"ids": ids, **carried}, ("outputs", *after))
+    step, marked = encoder_steps(encoder, {"ids": ids, **carried}, ("outputs", *after))
     behind = {
         "outputs": Argument(
             torch.zeros(_TIMES, _ROWS, encoder.output_size), ("source", "sentences", None)
@@ -70,7 +70,7 @@ def _reading(network: TranslationNetwork, encode: Function) -> Reading:
     }
     initial = {name: part.example[:1] for name, part in carried.items()}
     then = Function(_Remember(network), behind, encode.outputs)
-    return Reading(step, initial, ("outputs",), then)
+    return Reading(step, initial, ("outputs",), then, marked)
 
 
 def _step(network: TranslationNetwork, memory: Memory, state: dict[str, Argument]) -> Function:
