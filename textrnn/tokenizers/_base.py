@@ -89,7 +89,7 @@ class Tokenizer(ABC):
         """
 
     def encode_lines(self, lines: Iterable[str]) -> Iterator[list[int]]:
-        """The ids of each text, in order, a batch at a time where that is faster."""
+        """The ids of each text, in order."""
         return map(self.encode, lines)
 
     def encode_sampled(self, text: str, *, alpha: float, seed: int) -> list[int]:

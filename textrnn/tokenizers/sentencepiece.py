@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,7 +19,6 @@ from textrnn.tokenizers._training import one_line, train_model
 __all__ = ["SentencePieceTokenizer"]
 
 MODEL_FILE = "tokenizer.model"
-BATCH = 4096  # lines encoded in one call
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -105,13 +103,12 @@ class SentencePieceTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         """The ids of ``text``; see :meth:`Tokenizer.encode`."""
-        return next(self._encode_batch([text]))
-
-    def encode_lines(self, lines: Iterable[str]) -> Iterator[list[int]]:
-        """The ids of each text, in order; sentencepiece gets thousands of lines at a time."""
-        remaining = iter(lines)
-        while texts := list(islice(remaining, BATCH)):
-            yield from self._encode_batch(texts)
+        ids: list[int] = []
+        # Part by part: for a list of them sentencepiece makes a thread, which takes longer.
+        for part, mark in split_at_marks(self._prepared(text)):
+            ids += self._processor.encode(part)
+            ids += self._between[mark]
+        return ids
 
     def encode_sampled(self, text: str, *, alpha: float, seed: int) -> list[int]:
         """One segmentation drawn at random; see :meth:`Tokenizer.encode_sampled`."""
@@ -138,18 +135,6 @@ class SentencePieceTokenizer(Tokenizer):
             return text
         words = fold_spaces(text)
         return f" {words}" if words else ""
-
-    def _encode_batch(self, texts: list[str]) -> Iterator[list[int]]:
-        """Encode the parts between newlines and U+2581, and put those two back in."""
-        split = [split_at_marks(self._prepared(text)) for text in texts]
-        parts = [part for text in split for part, _ in text]
-        encoded = iter(self._processor.encode(parts, out_type=int, num_threads=1))
-        for text in split:
-            ids: list[int] = []
-            for _, mark in text:
-                ids += next(encoded)
-                ids += self._between[mark]
-            yield ids
 
     @classmethod
     def train(cls, texts: Iterable[str], settings: TokenizerSettings) -> Self:
