@@ -55,7 +55,7 @@ def test_characters_without_a_font_are_boxes(
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr("textrnn.cli._fonts.FONTS", ("No Such Font", "DejaVu Sans Mono"))
-    monkeypatch.setattr("textrnn.cli._attention.warn", said.append)
+    monkeypatch.setattr("textrnn.cli._fonts.warn", said.append)
     draw_attention(seen(("a", "$b$"), ("東京",)), tmp_path / "a.png")
     assert said == [
         "no font here has '京東': boxes stand for it (install a font such as No Such Font)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from textrnn.errors import DataError, UnknownNameError, UsageError
 from textrnn.generation import GenerationOptions, GenerationSettings, is_unspaced
 from textrnn.models import Glossary, TranslationOptions, TranslationSettings
+from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.segments import Segment, clean, join, split_text
+from textrnn.models.translating.stand_ins import disguised
 from textrnn.models.translating.verbatim import is_verbatim, missing_terms
 from textrnn.models.translating.words import Words, align, core, source_pieces, word_weights
 from textrnn.tokenizers import UNK, TokenizerSettings
@@ -70,7 +73,8 @@ def test_a_long_sentence_is_cut_at_commas_spaces_or_anywhere() -> None:
 @given(st.text(alphabet="aB .,!?。、\n\r\u2028\x00\t\u00a0東1", max_size=120), st.integers(1, 12))
 def test_nothing_is_lost_by_cutting_and_joining(text: str, longest: int) -> None:
     segments = split_text(text, longest, characters)
-    assert all(len(s.text) <= longest and s.text == clean(s.text) for s in segments)
+    assert all(s.text == clean(s.text) for s in segments)
+    assert all(len(s.text) <= longest or is_verbatim(s.text) for s in segments)
     joined = join([s.text for s in segments], segments)
     assert "".join(joined.split()) == "".join(clean(text).split())
     if not is_unspaced(text):
@@ -94,6 +98,57 @@ def test_spaces_follow_the_script_of_the_target() -> None:
     assert join(["A.", "B"], two) == "A. B"
     assert join(["あ。", "い"], two) == "あ。い"
     assert join(["", "B"], two) == "B"
+
+
+def test_what_has_nothing_to_translate_is_not_cut() -> None:
+    address = "https://a.org/" + "b/" * 30
+    assert [one.text for one in split_text(f"Go to {address} now.", 20, len)] == [
+        "Go to",
+        address.rstrip(),
+        "now.",
+    ]
+
+
+def test_stand_ins() -> None:
+    items = ["https://a.org", "%d", "1.5", "1999", "+49 170 1234567"]
+    text = "Tom: https://a.org has %d, 1.5 and 1999; +49 170 1234567. {n} https://a.org"
+    first, second = disguised(text, items, 0), disguised(text, items, 1)
+    assert first is not None
+    assert second is not None
+    assert first.text == "Tom: Mary has 20, 200 and 2013; John. {n} Mary"
+    assert second.text == "Tom: Mary has 50, 500 and 1990; John. {n} Mary"
+    said = first.undo(Draft("Mary, John: 2013 20 Mary 200", 1.5, (4, 5), (-1.0, -2.0)))
+    assert said == Draft("https://a.org, +49 170 1234567: 1999 %d https://a.org 1.5", 1.5)
+    for lacking in ("Mary, John: 2013 20 200", "Mary John 2013 20 Marys 200", ""):
+        assert first.undo(Draft(lacking)) is None
+
+
+def test_what_has_no_stand_in() -> None:
+    assert disguised("in 1999", ["1999"], 0) is None  # a model knows how to speak of numbers
+    assert disguised("a <b>c</b> d", ["<b>", "</b>"], 0) is None
+    names = [f"{{{number}}}" for number in range(5)]
+    assert disguised(" ".join(names[:4]), names[:4], 0) is not None
+    assert disguised(" ".join(names), names, 0) is None
+    assert disguised("x{n}", ["{m}"], 0) is None
+
+
+def test_words_of_stand_ins_are_those_of_the_text() -> None:
+    found = disguised("See {n}.", ["{n}"], 0)
+    assert found is not None
+    source = Words.of_pieces([b"See", b" Tom", b"."])
+    shares = np.eye(2, 3, dtype=np.float32)
+    draft = Draft("Tom!", source=source, target=Words.of_pieces([b"Tom", b"!"]), shares=shares)
+    undone = found.undo(draft)
+    assert undone is not None
+    assert undone.source is not None
+    assert undone.target is not None
+    assert (undone.source.texts, undone.target.texts) == (("See", "{n}."), ("{n}!",))
+    cut = replace(draft, target=Words(("To", "m!"), (0, 1)))
+    assert found.undo(cut) is None
+    phone = disguised("Call +49 170 1234567", ["+49 170 1234567"], 0)
+    assert phone is not None
+    assert phone.undo(Draft("Tom")) is not None
+    assert phone.undo(replace(draft, text="Tom")) is None  # it is several words
 
 
 VERBATIM = [
@@ -127,7 +182,13 @@ def test_what_has_nothing_to_translate(text: str) -> None:
         ("13 men", "dreizehn Männer", [("13",)]),
         ("at 10:30", "um halb elf", []),
         ("the 1960s", "die Sechziger", []),
-        ("x" * 20 + " https://a.org/" + "b" * 200, "", []),
+        ("https://a.org/" + "b" * 200, "", [("https://a.org/" + "b" * 200,)]),
+        ("at 6.30 today", "at 6:30 today", []),
+        ("at 6.30 today", "today", [("6.30", "6,30", "6:30")]),
+        ("um 6 Uhr 30", "at 6:30", []),
+        ("16.99 or 123.45", "", [("16.99", "16,99"), ("123.45", "123,45")]),
+        ("Call +49 (170) 123-4567 now", "Ruf an", [("+49 (170) 123-4567",)]),
+        ("Call +49 170 1234567.", "Ruf +49 170 1234567 an.", []),
     ],
 )
 def test_what_should_have_come_through(

@@ -221,8 +221,15 @@ def test_numbers_addresses_and_placeholders_come_through() -> None:
     for part in ("https://a.org/b", "{name}", "1984"):
         assert part in done.text
         assert part not in model.translate(text, copy=False).text
-    long = f"See https://a.org/{'b/' * 60}c now"
-    assert "https://a.org/b" not in model.translate(long, split_tokens=999).text
+    long = f"See https://a.org/{'b/' * 60}c now"  # longer than a search can be asked for
+    assert model.translate(long, split_tokens=999).text == long
+    assert "https://a.org/b" not in model.translate(long, split_tokens=999, copy=False).text
+    assert f"https://a.org/{'b/' * 60}c" in model.translate(long, split_tokens=20).text
+    both = model.translate(["See {name}!", long], split_tokens=999, n_best=2, alignments=True)
+    assert [one.text for one in both] == ["See {name}!", long]
+    assert both[0].target_words == ("See", "{name}!")
+    assert both[0].alignment == ((0, 0), (1, 1))
+    assert both[0].tokens == ()
     assert model.translate("42 {n}").text == "42 {n}"
     assert model.translate("42 {n}", copy=False).text != "42 {n}"
 

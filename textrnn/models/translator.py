@@ -13,7 +13,8 @@ from textrnn.generation import in_batches, pad_right
 from textrnn.models.together import check_alike
 from textrnn.models.translating.assembling import assemble, token_scores
 from textrnn.models.translating.coding import Coder, Sources
-from textrnn.models.translating.decoding import Draft, decode
+from textrnn.models.translating.decoding import decode
+from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.ensemble import Ensemble
 from textrnn.models.translating.results import AttentionMap, Translation, TranslationScore
 from textrnn.models.translating.searching import Request

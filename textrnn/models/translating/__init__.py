@@ -4,6 +4,7 @@ settings.py   the options of a translation, filled in
 segments.py   texts cut into lines and sentences, and translations joined again
 glossary.py   terms and how they are to be translated
 verbatim.py   what is copied through: addresses, placeholders, numbers
+stand_ins.py  names and numbers in their place, which a model knows
 decoding.py   segments to translations, in batches: beam search or draws
 words.py      from pieces to words: alignments
 ensemble.py   several models that translate together

@@ -10,7 +10,7 @@ from itertools import product
 from typing import cast
 
 from textrnn.models.results import TokenScore
-from textrnn.models.translating.decoding import Draft
+from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.results import Candidate, Translation
 from textrnn.models.translating.segments import Segment, join
 from textrnn.models.translating.settings import TranslationSettings

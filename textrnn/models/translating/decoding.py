@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from textrnn.engines import Floats
 from textrnn.models.translating.coding import Coder, Sources
+from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
 from textrnn.models.translating.segments import clean
 from textrnn.models.translating.settings import TranslationSettings
+from textrnn.models.translating.stand_ins import TURNS, disguised
 from textrnn.models.translating.verbatim import is_verbatim, missing_terms
 from textrnn.models.translating.words import Words, core, source_pieces, word_weights
 from textrnn.tokenizers import UNK
 
-__all__ = ["Draft", "decode"]
+__all__ = ["decode"]
 
 _ROWS = 256  # hypotheses of one batch
 _PLACES = 3072  # hypotheses times source tokens: what attention makes of them fits a cache
 _BROKEN = "\ufffd"  # stands for a character that was begun in bytes and not ended
 _LONGEST_COPY = 96  # tokens of all that a sentence is made to copy
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A translation of a segment.
-
-    Args:
-        text: clean, on one line.
-        score: what the search goes by; of a draw, the log-probability weighed by length.
-        ids: its tokens, EOS included; none where the segment was copied.
-        log_probs: theirs under the model.
-        source: the words of the segment.
-        target: the words of the translation.
-        shares: how much each target word looked at each source word and at none (W, U + 1).
-    """
-
-    text: str
-    score: float = 0.0
-    ids: tuple[int, ...] = ()
-    log_probs: tuple[float, ...] = ()
-    source: Words | None = field(default=None, repr=False)
-    target: Words | None = field(default=None, repr=False)
-    shares: Floats | None = field(default=None, repr=False, compare=False)
 
 
 def decode(
@@ -74,6 +53,9 @@ def decode(
             jobs.append(Job(request, sources.ids(request.text), terms))
     drafts |= _decode_jobs(coder, jobs, settings)
     if settings.copy and not settings.sample:
+        jobs = [job for job in jobs if any(_missing(job, drafts))]
+        for turn in range(TURNS):
+            drafts |= _disguised(coder, sources, jobs, drafts, settings, turn)
         drafts |= _decode_jobs(coder, _lacking(coder, jobs, drafts), settings)
     return drafts
 
@@ -84,12 +66,44 @@ def _copied(text: str) -> Draft:
     return Draft(text, source=words, target=words, shares=one_to_one)
 
 
+def _missing(job: Job, drafts: dict[Request, list[Draft]]) -> Iterator[tuple[str, ...]]:
+    """What should have come through and is not in the best translation."""
+    return missing_terms(job.request.text, drafts[job.request][0].text)
+
+
+def _disguised(
+    coder: Coder,
+    sources: Sources,
+    jobs: Sequence[Job],
+    drafts: dict[Request, list[Draft]],
+    settings: TranslationSettings,
+    turn: int,
+) -> dict[Request, list[Draft]]:
+    """Of the jobs whose best translation lacks something, those that stand-ins brought through."""
+    asked = []
+    for job in jobs:
+        items = [term[0] for term in _missing(job, drafts)]
+        disguise = disguised(job.request.text, items, turn)
+        if disguise is not None:
+            request = job.request._replace(text=disguise.text)
+            asked.append(
+                (job.request, disguise, Job(request, sources.ids(request.text), job.terms))
+            )
+    done = _decode_jobs(coder, list({job.request: job for *_, job in asked}.values()), settings)
+    found = {}
+    for request, disguise, job in asked:
+        undone = [one for draft in done[job.request] if (one := disguise.undo(draft)) is not None]
+        if undone and not any(missing_terms(request.text, undone[0].text)):
+            found[request] = undone
+    return found
+
+
 def _lacking(coder: Coder, jobs: Sequence[Job], drafts: dict[Request, list[Draft]]) -> list[Job]:
     """The jobs whose best translation lacks what should have come through, asked for it."""
     lacking = []
     for job in jobs:
         room, terms = _LONGEST_COPY, list(job.terms)
-        for term in missing_terms(job.request.text, drafts[job.request][0].text):
+        for term in _missing(job, drafts):
             spelt = coder.speller.encode(term[0])
             if spelt is not None and len(spelt) <= room:
                 room -= len(spelt)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from textrnn.generation import is_unspaced
+from textrnn.models.translating.verbatim import is_verbatim
 
 __all__ = ["Segment", "clean", "join", "split_text"]
 
@@ -52,7 +53,8 @@ def clean(text: str) -> str:
 def split_text(text: str, longest: int, length: Callable[[str], int]) -> list[Segment]:
     r"""The lines of a text, those that are too long cut at sentence ends.
 
-    A sentence that is still too long is cut after a comma, else at a space, else anywhere.
+    A sentence that is still too long is cut after a comma, else at a space, else anywhere; what
+    has nothing to translate, such as a long address, is whole.
 
     Args:
         text: any text.
@@ -111,6 +113,9 @@ def _shorten(text: str, longest: int, length: Callable[[str], int]) -> Iterator[
             for part in parts:
                 yield from _shorten(part, longest, length)
             return
+    if is_verbatim(bare.text):
+        yield bare
+        return
     step = max(1, min(len(bare.text) - 1, len(bare.text) * longest // (size + 1)))
     starts = range(0, len(bare.text), step)
     letters = [_shorten(bare.text[start : start + step], longest, length) for start in starts]

@@ -13,9 +13,11 @@ _ADDRESS = re.compile(
 _PLACEHOLDER = re.compile(
     r"\{\{[^{}]*\}\}|\$?\{[^{}\s]*\}|%\(\w+\)[a-z]|%[sdif]\b|</?\w[^<>]*>|__\w+?__|&\w+;"
 )
+_PHONE = re.compile(r"\+\d[\d ()/-]{5,}\d")
 _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,'’\u00a0\u202f]\d+)*(?![\w:])")
+_WRITTEN = re.compile(r"\d[\d.,:'’\u00a0\u202f]*")
+_CLOCK = re.compile(r"\d\d?\.[0-5]\d")  # perhaps a time, as German writes it
 _LEAST = 13  # smaller whole numbers are often written as words
-_LONGEST = 100  # characters that a translation is made to have
 
 
 def is_verbatim(text: str) -> bool:
@@ -31,23 +33,27 @@ def is_verbatim(text: str) -> bool:
 def missing_terms(source: str, translation: str) -> Iterator[tuple[str, ...]]:
     """What a source has and its translation lacks: for each the ways it may be written.
 
-    An address or a placeholder is written in one way. A number may have its separators swapped or
-    left out; whole numbers under 13 and times may be written as they please.
+    An address, a placeholder or a phone number with its country is written in one way. A number may
+    have its separators swapped or left out, and 6.30 may be 6:30; whole numbers under 13 and times
+    may be written as they please.
 
     >>> list(missing_terms("1,250 of {n} at 5:30", "1250 um halb sechs"))
     [('{n}',)]
     """
-    exact = [found[0] for pattern in (_ADDRESS, _PLACEHOLDER) for found in pattern.finditer(source)]
-    for text in dict.fromkeys(exact):
-        if text not in translation and len(text) <= _LONGEST:
-            yield (text,)
-    rest = _PLACEHOLDER.sub(" ", _ADDRESS.sub(" ", source))
-    written = {_digits(found[0]) for found in re.finditer(r"\d[\d.,'’\u00a0\u202f]*", translation)}
+    rest = source
+    for pattern in (_ADDRESS, _PLACEHOLDER, _PHONE):
+        for text in dict.fromkeys(found[0] for found in pattern.finditer(rest)):
+            if text not in translation:
+                yield (text,)
+        rest = pattern.sub(" ", rest)
+    numbers = [found[0] for found in _WRITTEN.finditer(translation)]
+    written = {_digits(part) for number in numbers for part in (number, *number.split(":"))}
     for number in dict.fromkeys(found[0] for found in _NUMBER.finditer(rest)):
         whole = number.isdigit() and int(number) < _LEAST
-        if not whole and _digits(number) not in written and len(number) <= _LONGEST:
+        if not whole and _digits(number) not in written:
             swapped = number.translate(str.maketrans(",.", ".,"))
-            yield tuple(dict.fromkeys((number, swapped)))
+            clock = number.replace(".", ":") if _CLOCK.fullmatch(number) else number
+            yield tuple(dict.fromkeys((number, swapped, clock)))
 
 
 def _digits(text: str) -> str:
