@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from textrnn.config import ClassificationHeadSettings, EncoderSettings
-from textrnn.engines import ClassificationEngine, open_engine
+from textrnn.engines import ClassificationEngine, _onnx_classification, open_engine
 from textrnn.engines._torch_classification import TorchClassificationEngine
 from textrnn.errors import EngineError
 from textrnn.model_folder import FolderContents, ModelFolder, open_model_folder, write_model_folder
@@ -71,13 +71,15 @@ def test_onnx_is_torch(
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_text_alone_is_that_text_in_a_batch(
-    precision: str, bidirectional: bool, tmp_path: Path
+    precision: str, bidirectional: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = opened(folder_of(tmp_path / "m", precision, bidirectional=bidirectional), "onnx")
     together = engine.classify(texts(), LENGTHS)
     for row, length in enumerate(LENGTHS):
         alone = engine.classify(texts()[row : row + 1, :length], LENGTHS[row : row + 1])
         np.testing.assert_allclose(alone[0], together[row], atol=2e-6)
+    monkeypatch.setattr(_onnx_classification, "_READ_AT_ONCE", 20)  # two rows of a window
+    np.testing.assert_allclose(engine.classify(texts(), LENGTHS), together, atol=2e-6)
 
 
 @pytest.mark.parametrize("several", [False, True])

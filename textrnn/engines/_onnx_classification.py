@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FILES", "OnnxClassificationEngine"]
 
 FILES = tuple(f"onnx/{name}" for name in ("read.onnx", "classify.onnx", "weights.data"))
+_READ_AT_ONCE = 4_096  # tokens, all rows together: what is made of them fits a cache
 
 
 class OnnxClassificationEngine:
@@ -70,6 +71,11 @@ class OnnxClassificationEngine:
 
     def classify(self, ids: Ids, lengths: Ids) -> Floats:
         """See :meth:`textrnn.engines.ClassificationEngine.classify`."""
+        at_once = max(1, _READ_AT_ONCE // min(ids.shape[1], self._window))
+        groups = [slice(first, first + at_once) for first in range(0, len(ids), at_once)]
+        return np.concatenate([self._classify_rows(ids[rows], lengths[rows]) for rows in groups])
+
+    def _classify_rows(self, ids: Ids, lengths: Ids) -> Floats:
         rows = np.arange(len(ids))
         state = [np.repeat(part[np.newaxis], len(ids), axis=0) for part in self._initial]
         pooled: dict[str, Floats] = {}
