@@ -241,6 +241,32 @@ def test_a_very_long_text_is_explained_by_occlusion(
     assert model.classify("the film is not good", explain=True).method == "occlusion"
 
 
+def test_a_book_is_explained_in_few_passes(
+    toy_classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"MOST_TOKENS": 200, "AT_ONCE": 100}.items():
+        monkeypatch.setattr(f"textrnn.models.classifying.explaining.{name}", value)
+    model = SentimentClassifier.open(open_model_folder(toy_classifier))
+    reader, read = model.readers[0], []
+    probabilities = reader.probabilities
+
+    def counted(rows: Any, *rest: Any) -> Any:
+        read.append(len(rows))
+        return probabilities(rows, *rest)
+
+    monkeypatch.setattr(reader, "probabilities", counted)
+    text = "the film is not good " * 8
+    tokens = len(reader.encode(text))
+    weights = [weight for _, weight in model.classify(text, explain=True).tokens]
+    assert len(weights) == tokens
+    passes = max(8, 200 // tokens)
+    span = -(-tokens // passes)
+    assert len(set(weights)) <= -(-tokens // span)
+    assert read[0] == 1  # the answer
+    assert sum(read[1:]) == 1 + -(-tokens // span)
+    assert max(read) == 100 // tokens
+
+
 def test_neighbours_left_out_together_share_what_they_weigh(
     toy_classifier: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

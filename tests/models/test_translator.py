@@ -432,5 +432,5 @@ def test_models_of_other_vocabularies_do_not_translate_together() -> None:
     check_alike([one, same])
     with pytest.raises(UsageError, match="c has another vocabulary than a: models that answer"):
         Translator.open(one, same, folder("c", ["en", "de"], "y"))
-    with pytest.raises(UsageError, match="d has another languages than a"):
+    with pytest.raises(UsageError, match="d has other languages than a"):
         Translator.open(one, folder("d", ["de", "en"], "x"))

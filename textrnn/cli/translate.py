@@ -77,7 +77,8 @@ def translate(
         int | None, typer.Option(metavar="N", help="Translations a line: score, tab, text.")
     ] = None,
     max_length_ratio: Annotated[
-        float | None, typer.Option(metavar="X", help="The most target tokens a source token.")
+        float | None,
+        typer.Option(metavar="X", help="The most tokens for one of the source, and 10 more."),
     ] = None,
     batch_tokens: Annotated[
         int | None, typer.Option(metavar="N", help="Source tokens at once; changes the speed.")

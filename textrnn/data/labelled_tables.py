@@ -110,8 +110,8 @@ def _places(header: Sequence[str], texts: Sequence[str], label: str, where: str)
         if not there:
             listed = ", ".join(repr(name[:40]) for name in names[:8])
             raise DataError(
-                f"{where} has no column {given!r} among {listed}{did_you_mean(given, names)}: name "
-                f"the {option}'s (data.{option} in a recipe, {flag} in a command), by its number "
-                "where there is no header"
+                f"{where} has no column {given!r} among {listed}: name the {option}'s "
+                f"(data.{option} in a recipe, {flag} in a command), by its number where there is "
+                f"no header{did_you_mean(given, names)}"
             )
     return names.index(found[0]), names.index(label)

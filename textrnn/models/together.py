@@ -52,8 +52,8 @@ def check_alike(folders: Sequence[ModelFolder]) -> None:
         for what, of in _ASPECTS.items():
             if of(first) != of(other):
                 raise UsageError(
-                    f"{other.path} has another {what} than {first.path}: models that answer "
-                    "together need the same"
+                    f"{other.path} has {what} than {first.path}: models that answer together need "
+                    "the same"
                 )
 
 
@@ -64,7 +64,7 @@ def _tokenizers(folder: ModelFolder) -> dict[str, str]:
 
 
 _ASPECTS = {
-    "languages": lambda folder: folder.config.get("languages"),
-    "direction": lambda folder: folder.config.get("direction"),
-    "vocabulary": _tokenizers,
+    "other languages": lambda folder: folder.config.get("languages"),
+    "another direction": lambda folder: folder.config.get("direction"),
+    "another vocabulary": _tokenizers,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,9 @@ from textrnn.models.classifying.reader import Reader
 __all__ = ["Explanation", "explain"]
 
 MOST_PASSES = 256  # in longer texts neighbours are left out together
+MOST_TOKENS = 1 << 20  # of all passes over one text, so that a whole book has an end
+LEAST_PASSES = 8
+AT_ONCE = 1 << 16  # tokens of passes that are made ready together
 MOST_GRADIENTS = 2_048  # tokens of a text whose gradients are followed
 
 
@@ -79,12 +83,16 @@ def explain(readers: Sequence[Reader], text: str, label: int) -> Explanation:
 
 def _occlusion(reader: Reader, ids: list[int], label: int) -> NDArray[np.float64]:
     """By how much the log-probability falls without each token (T,)."""
-    span = -(-len(ids) // MOST_PASSES)
+    passes = min(MOST_PASSES, max(LEAST_PASSES, MOST_TOKENS // len(ids)))
+    span = -(-len(ids) // passes)
     begins = range(0, len(ids), span)
-    without = [ids, *(ids[:begin] + ids[begin + span :] for begin in begins)]
-    logs = np.log(np.maximum(reader.probabilities(without)[:, label], np.finfo(np.float64).tiny))
-    spans = np.minimum(len(ids) - np.array(begins), span)
-    return np.repeat((logs[0] - logs[1:]) / spans, spans)
+    sizes = [min(span, len(ids) - begin) for begin in begins]
+    rows = (ids if at < 0 else ids[:at] + ids[at + span :] for at in (-1, *begins))
+    found: list[float] = []
+    while some := list(islice(rows, max(1, AT_ONCE // len(ids)))):
+        found += reader.probabilities(some)[:, label].tolist()
+    logs = np.log(np.maximum(found, np.finfo(np.float64).tiny))
+    return np.repeat((logs[0] - logs[1:]) / sizes, sizes)
 
 
 def _gradients(reader: Reader, ids: list[int], label: int) -> NDArray[np.float64]:
