@@ -72,15 +72,12 @@ def main(sets: Path, folder: Path) -> None:
     for name in sorted({part.name for part in parts if part.split == "test"}):
         own = (part for part in parts if (part.split, part.name) == ("test", name))
         write(folder / f"test_{name}.jsonl", own)
-    texts = [part.text for part in parts if part.split == "train" and part.name != "grammar"]
-    texts += [*other_comments(sets), *other_pros_and_cons(sets)]
-    texts = [text for text in texts if number_of(text) not in asked]
-    random.Random(2).shuffle(texts)
-    held = [part.text for part in parts if part.split == "valid" and part.name != "grammar"]
+    asked |= {number_of(part.text) for part in parts if part.split != "train"}
+    texts = [text for text in to_read(sets, parts) if number_of(text) not in asked]
     for name, some in (
         ("texts", texts),
         ("texts_and_stories", [*texts, *stories(sets)]),
-        ("texts_valid", held),
+        ("texts_valid", [part.text for part in parts if part.split == "valid"]),
     ):
         (folder / f"{name}.txt").write_text("\n".join(some) + "\n", encoding="utf-8")
 
@@ -113,6 +110,14 @@ def comments(sets: Path) -> Iterator[Part]:
         signs = {sign_of(emotion) for emotion in emotions}
         if len(signs) == 1 and (sign := signs.pop()) is not None:
             yield Part("comments", sign, text, split)
+
+
+def to_read(sets: Path, parts: Iterable[Part]) -> list[str]:
+    """What a language model reads: the sets' texts to train on, and others that have no label."""
+    texts = [part.text for part in parts if part.split == "train" and part.name != "grammar"]
+    texts += [*other_comments(sets), *other_pros_and_cons(sets)]
+    random.Random(2).shuffle(texts)
+    return texts
 
 
 def to_learn_from(parts: Iterable[Part]) -> Iterator[Part]:

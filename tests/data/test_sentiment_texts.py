@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 WORDS = [f"z{''.join(letters)}ox" for letters in product("bdfgkp", "aeiou", "lmnrst")]
 GOOD, BAD = WORDS[:90], WORDS[90:]
 KEPT = "The lid was closed with care."
+UNSIGNED = "It stands in a corner."
 
 
 @pytest.fixture
@@ -105,6 +106,7 @@ def sets(tmp_path: Path) -> Path:
     ]
     review = " ".join(f"word{number}" for number in range(700))
     emotions = [f"{text}\t{number % 3}\tid" for number, text in enumerate([KEPT, *asked[20:60]])]
+    emotions.append(f"{UNSIGNED}\t2\tid")  # and to test, with an emotion
     files = {
         "mr_rt_polarity/all_minus_sst_devtest.tsv": [f"1\t{text}" for text in asked[:20]],
         "polarity_v2/pos.tsv": [f"{number}\tgood{number} {review}" for number in range(9)],
@@ -116,7 +118,7 @@ def sets(tmp_path: Path) -> Path:
         "goemotions/labels.txt": ["joy", "anger", "neutral"],
         "goemotions/train.tsv": emotions,
         "goemotions/dev.tsv": ["Hm.\t0\tid"],
-        "goemotions/test.tsv": ["Ah.\t1\tid"],
+        "goemotions/test.tsv": ["Ah.\t1\tid", f"{UNSIGNED}\t1\tid"],
         "stories/train_1.txt": ["Once upon a time."] * 9,
         "stories/train_2.txt": ["The end."],
     }
@@ -150,6 +152,8 @@ def test_the_files(
         assert not asked & {data.number_of(text) for text in some}
     assert KEPT in texts["train.jsonl"]
     assert KEPT in texts["texts.txt"]
+    assert UNSIGNED in texts["test.jsonl"]
+    assert UNSIGNED not in texts["texts.txt"]
     assert "Once upon a time." in texts["texts_and_stories.txt"]
     splits = [{*texts[f"{name}.jsonl"]} for name in ("train", "valid", "test", "test_grammar")]
     assert sum(map(len, splits)) == len(set().union(*splits))
