@@ -149,6 +149,7 @@ def encoder_steps(
 def nested_state(parts: Sequence[Tensor], counts: Sequence[int]) -> State:
     """Parts in a row as a state: as many a layer as ``counts`` says.
 
+    >>> import torch
     >>> [len(cell) for cell in nested_state([torch.zeros(1, 2)] * 3, [2, 1])]
     [2, 1]
     """
