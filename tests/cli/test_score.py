@@ -83,9 +83,10 @@ def test_json(run: Callable, toy_model: Path) -> None:
         "bits_per_byte": pytest.approx(expected.bits_per_byte),
         "perplexity": pytest.approx(expected.perplexity),
     }
-    assert len(records) == 2
-    (tokens,) = (record["tokens"] for record in run(*words, "--per-token").records[1:])
-    assert tokens == [["a", pytest.approx(records[1]["bits"])]]
+    assert len(records) == 3
+    assert records[1] == {"text": "", "bits": None, "bits_per_byte": None, "perplexity": None}
+    (tokens,) = (record["tokens"] for record in run(*words, "--per-token").records[2:])
+    assert tokens == [["a", pytest.approx(records[2]["bits"])]]
     (found,) = (record["words"] for record in run(*words, "--per-word").records[:1])
     assert [word for word, _ in found] == ["the", "cat"]
     assert sum(bits for _, bits in found) == pytest.approx(expected.bits)

@@ -37,6 +37,8 @@ def test_json_and_tokens(run: Callable, toy_translator: Path) -> None:
     assert record["tokens"][-1][0] == "</s>"
     assert sum(bits for _, bits in record["tokens"]) == pytest.approx(record["bits"])
     assert "tokens" not in run(*words, "--json").records[0]
+    (empty,) = run("score", "-m", toy_translator, "the cat", "--target", "", "--json").records
+    assert (empty["source"], empty["text"], empty["bits"]) == ("the cat", "", None)
     rows = [line.split("\t") for line in run(*words, "--per-word").lines]
     assert [row[2] for row in rows] == ["word", '"Kater"', '"der"']
     assert float(rows[-1][-1]) == pytest.approx(record["bits"], abs=1e-4)

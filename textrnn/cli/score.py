@@ -31,6 +31,7 @@ from textrnn.cli._options import (
     new_app,
 )
 from textrnn.cli._pairs import pairs_of
+from textrnn.cli._stdin import in_lists
 from textrnn.cli._surprisal import header, surprisal_rows
 from textrnn.errors import UsageError
 
@@ -43,6 +44,7 @@ Unit = Literal["token", "word"]
 
 app = new_app()
 
+NOTHING = {"bits": None, "bits_per_byte": None, "perplexity": None}
 AT_ONCE = 256  # texts read before their scores are written: enough to find some of one length
 
 
@@ -116,16 +118,20 @@ def score_texts(
     unit: Unit | None = None,
     as_json: bool,
 ) -> None:
-    """Write the score of each text, in order; for a text that is empty, an empty line or no row."""
+    """Write the score of each text, in order; of one that is empty an empty line, or no row.
+
+    In JSON its record has no score. Texts that are written slowly are each answered at once.
+    """
     if unit and not as_json:
         out.write(header(unit) + "\n")
     numbers = count(1)
-    while chunk := list(islice(texts, AT_ONCE)):
+    for chunk in in_lists(texts, AT_ONCE):
         warn_of_unknown(model, chunk)
         scores = iter(model.score([text for text in chunk if text]))
         for number, text in zip(numbers, chunk, strict=False):
             score = next(scores) if text else None
-            out.writelines(line + "\n" for line in _lines(model, number, score, unit, as_json))
+            found = _lines(model, number, score or {"text": text}, unit, as_json)
+            out.writelines(line + "\n" for line in found)
         out.flush()
 
 
@@ -137,7 +143,7 @@ def score_pairs(
     unit: Unit | None = None,
     as_json: bool,
 ) -> None:
-    """Write the score of each target, given its source; where one is empty, an empty line."""
+    """Write the score of each target, given its source; where one is empty, as of a text."""
     if unit and not as_json:
         out.write(header(unit) + "\n")
     numbers = count(1)
@@ -147,24 +153,29 @@ def score_pairs(
         scores = iter(model.score(sources, targets))
         for number, pair in zip(numbers, chunk, strict=False):
             score = next(scores) if all(map(str.strip, pair)) else None
-            out.writelines(line + "\n" for line in _lines(model, number, score, unit, as_json))
+            empty = {"source": pair[0], "text": pair[1]}
+            found = _lines(model, number, score or empty, unit, as_json)
+            out.writelines(line + "\n" for line in found)
         out.flush()
 
 
 def _lines(
     model: LanguageModel | Translator,
     number: int,
-    score: Score | None,
+    score: Score | dict[str, str],
     unit: Unit | None,
     as_json: bool,
 ) -> Iterator[str]:
-    """What is written of a text."""
-    if as_json and score is not None:
+    """What is written of a text; of an empty one there is no score, but how its record begins."""
+    if isinstance(score, dict):
+        if as_json or not unit:
+            yield json_line({**score, **NOTHING}) if as_json else ""
+    elif as_json:
         yield json_line(score_record(score, model, unit))
-    elif unit and not as_json:
-        yield from surprisal_rows(number, units(score, model, unit) if score else [])
+    elif unit:
+        yield from surprisal_rows(number, units(score, model, unit))
     else:
-        yield score_line(score) if score else ""
+        yield score_line(score)
 
 
 def units(score: Score, model: LanguageModel | Translator, unit: Unit) -> list[tuple[str, float]]:
