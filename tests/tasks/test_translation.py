@@ -34,7 +34,7 @@ from textrnn.tasks.translation import (
 )
 from textrnn.tokenizers.byte import ByteTokenizer
 from textrnn.training.events import Evaluated, Finished, StepDone
-from textrnn.training.loop import Trainer, make_accelerator
+from textrnn.training import Trainer, make_accelerator
 
 V = ByteTokenizer().vocab_size
 every_cell = pytest.mark.parametrize("cell", cells.FAMILY.names())
