@@ -33,8 +33,8 @@ from textrnn.tasks.translation import (
     evaluate_pairs,
 )
 from textrnn.tokenizers.byte import ByteTokenizer
-from textrnn.training.events import Evaluated, Finished, StepDone
 from textrnn.training import Trainer, make_accelerator
+from textrnn.training.events import Evaluated, Finished, StepDone
 
 V = ByteTokenizer().vocab_size
 every_cell = pytest.mark.parametrize("cell", cells.FAMILY.names())
