@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from textrnn.model_folder import open_model_folder
 from textrnn.models import SentimentClassifier
 
 LIMIT = 12_000_000
+CHALLENGE = Path(__file__).parents[1] / "data" / "sentiment_challenge.tsv"
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,12 @@ def test_plain_texts(model: SentimentClassifier, label: str, text: str) -> None:
     [
         ("The soup was good.", "The soup was not good."),
         ("I like this phone.", "I don't like this phone."),
+        ("I can't say that I disliked this phone.", "I can't say that I liked this phone."),
+        ("Nobody would call this boring.", "Nobody would call this funny."),
+        (
+            "It is boring, but the songs are wonderful.",
+            "It is wonderful, but the songs are boring.",
+        ),
     ],
 )
 def test_a_negation_turns_a_text_round(
@@ -62,6 +71,17 @@ def test_a_negation_turns_a_text_round(
 ) -> None:
     labels = [one.label for one in model.classify([positive, negative])]
     assert labels == ["positive", "negative"]
+
+
+def test_the_challenge_is_beyond_a_bag_of_words(model: SentimentClassifier) -> None:
+    """Of its 123 sentences a bag of words and pairs of words has 67, or 60 without the grammar."""
+    with CHALLENGE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    labels = [one.label for one in model.classify([row["text"] for row in rows])]
+    right = [label == row["label"] for label, row in zip(labels, rows, strict=True)]
+    assert sum(right) >= 90
+    negated = [ok for ok, row in zip(right, rows, strict=True) if "negation" in row["phenomenon"]]
+    assert sum(negated) / len(negated) > 0.7
 
 
 def test_case_and_spaces_do_not_matter_much(model: SentimentClassifier) -> None:
