@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from textrnn.config import read_yaml
+from textrnn.config import Recipe, read_yaml
 from textrnn.errors import DataError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.recipe import compare, dry_run, evaluate, finetune, train
@@ -294,12 +294,14 @@ def test_the_recipes_that_ship_are_valid(name: str) -> None:
     assert load_recipe(name).task == "classification"
 
 
-def test_the_shipped_ones_recipe_has_three_stages() -> None:
-    last = load_recipe("sentiment_shipped", {"pretraining.pretraining.training.steps": 9})
-    assert last.pretraining is not None
-    first = last.pretraining.pretraining
-    assert first is not None
-    tasks = [stage.task for stage in (first, last.pretraining, last)]
-    assert tasks == ["language_modeling", "classification", "classification"]
-    assert first.training.steps == 9
-    assert len({stage.data.path for stage in (first, last.pretraining, last)}) == 1
+def test_the_shipped_ones_recipe_has_four_stages() -> None:
+    stage: Recipe | None = load_recipe(
+        "sentiment_shipped", {"pretraining.pretraining.pretraining.training.steps": 9}
+    )
+    stages: list[Recipe] = []
+    while stage is not None:
+        stages.insert(0, stage)
+        stage = stage.pretraining
+    assert [stage.task for stage in stages] == ["language_modeling"] * 2 + ["classification"] * 2
+    assert stages[0].training.steps == 9
+    assert len({stage.data.path for stage in stages}) == 1
