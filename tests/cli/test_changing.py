@@ -157,7 +157,7 @@ def test_writing_after_learning(generate: Callable, strange: Path, toy_model: Pa
 
 def test_writing_with_a_cache_and_others(generate: Callable, other: Path, tmp_path: Path) -> None:
     plain = generate().out
-    assert generate("--cache", 20, "--cache-lambda", "0.9").out != plain
+    assert generate("--cache", 2, "--cache-lambda", "0.9").out != plain
     assert generate("--ensemble", other, "--cache", 5).code == 0
     state = tmp_path / "state"
     assert generate("--cache", 5, "--save-state", state).code == 0

@@ -310,7 +310,7 @@ def test_processes_without_a_gpu_are_joined(
     asked: list[bool] = []
     monkeypatch.setattr("torch.accelerator.is_available", lambda: bool(there))
     monkeypatch.setattr(
-        "textrnn.training.loop.Accelerator", lambda cpu, mixed_precision: asked.append(cpu)
+        "textrnn.training.processes.Accelerator", lambda cpu, mixed_precision: asked.append(cpu)
     )
     make_accelerator("float32", device)
     assert asked == [bool(cpu)]

@@ -189,6 +189,7 @@ def test_several_references_a_source(
     (tmp_path / "other.txt").write_text("die Katze\nHund\n")
     files = (tmp_path / "one.txt", tmp_path / "other.txt")
     again = evaluate(toy_translator, data=tmp_path / "sources.txt", references=files)
+    assert scores.pop("left_out") == 1
     assert again == scores
 
 
