@@ -60,3 +60,15 @@ def test_gates(run: Callable, toy_model: Path, tmp_path: Path) -> None:
     (name, value), *_ = first["layers"][0].items()
     assert done.lines[0].split()[0] == f"1.{name}"
     assert f"{value:.2f}" in shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("attention", "the cat"), ("gradients",), ("gates", "the cat"), ("saliency", "it is bad")],
+    ids=lambda words: words[0],
+)
+def test_a_picture_of_another_kind_is_refused(run: Callable, tmp_path: Path, words: tuple) -> None:
+    done = run("inspect", *words, "--output", tmp_path / "a.pdf")
+    assert (done.code, done.out) == (2, "")
+    assert "a.pdf: name a file ending in .png" in done.err
+    assert not any(tmp_path.iterdir())

@@ -19,6 +19,7 @@ from textrnn.errors import DataError, UsageError
 
 __all__ = [
     "aligned",
+    "check_picture",
     "figure",
     "in_colour",
     "json_line",
@@ -184,6 +185,22 @@ def _rename(sibling: Path, path: Path) -> None:
     if path.exists():
         shutil.copymode(path, sibling)
     os.replace(sibling, path)
+
+
+def check_picture(path: Path | None, option: str = "--output", *others: str) -> None:
+    """Refuse a picture whose name says that it is of another kind; before the work, not after it.
+
+    Args:
+        path: the file, if one was asked for.
+        option: that named it.
+        *others: endings that are allowed beside ``.png``.
+
+    Raises:
+        UsageError: another ending.
+    """
+    endings = (".png", *others)
+    if path is not None and path.suffix not in endings:
+        raise UsageError(f"{option} {path}: name a file ending in {' or '.join(endings)}")
 
 
 def in_colour(out: TextIO) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from textrnn.cli._io import aligned
 from textrnn.errors import DataError, MissingExtraError, UsageError
 
-__all__ = ["check_reliability", "class_lines", "draw_reliability", "is_plain", "with_tables"]
+__all__ = ["class_lines", "draw_reliability", "is_plain", "with_tables"]
 
 TABLES = ("confusion", "reliability")
 """The figures of a classifier that are tables, written as JSON."""
@@ -77,16 +77,6 @@ def class_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     mistakes.sort(key=lambda one: -one[0])
     rows = [[f"{count:,}", f"{true} taken for {given}"] for count, true, given in mistakes]
     yield from ("", "the most frequent mistakes", *aligned(rows[:MOST_SHOWN]))
-
-
-def check_reliability(path: Path) -> None:
-    """Refuse a picture that is no PNG.
-
-    Raises:
-        UsageError: another ending.
-    """
-    if path.suffix != ".png":
-        raise UsageError(f"--reliability {path}: name a file ending in .png")
 
 
 def draw_reliability(figures: Mapping[str, Any], path: Path) -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textrnn.cli._fonts import fonts_for
 from textrnn.cli._io import one_line
-from textrnn.errors import DataError, MissingExtraError, UsageError
+from textrnn.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     from textrnn.models import Classified
     from textrnn.models.classifying import Deletion
 
-__all__ = ["check_picture", "deletion_lines", "draw_saliency", "explained_line", "saliency_html"]
+__all__ = ["deletion_lines", "draw_saliency", "explained_line", "saliency_html"]
 
 COLUMNS = 76
 COLUMN, ROW = 0.1003, 0.32  # inches: of a letter of 12 points in a font of one width, and of a line
@@ -26,16 +26,6 @@ SHOWN = 0.2  # of the heaviest token's weight, from which on a token is coloured
 LEGEND = "green speaks for it, red against it"
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 PAGE = "margin: 2em; max-width: 45em; font: 18px/1.7 sans-serif; color: black; background: white"
-
-
-def check_picture(path: Path) -> None:
-    """Refuse a picture that is neither.
-
-    Raises:
-        UsageError: another ending than .png and .html.
-    """
-    if path.suffix not in (".png", ".html"):
-        raise UsageError(f"--output {path}: name a file ending in .png or .html")
 
 
 def draw_saliency(result: Classified, path: Path) -> None:

@@ -19,7 +19,7 @@ from textrnn.cli._changing import (
     read_learning,
 )
 from textrnn.cli._evaluation import Changing, Data, Place, evaluate_models
-from textrnn.cli._labels import check_reliability
+from textrnn.cli._io import check_picture
 from textrnn.cli._minimal_pairs import evaluate_minimal_pairs, refuse_beside_minimal_pairs
 from textrnn.cli._models import SHIPPED
 from textrnn.cli._options import (
@@ -193,8 +193,7 @@ def evaluate(
         raise UsageError(f"--compare {compare} is the model itself: name another one")
     for name in changing.given() if compare is not None else ():
         raise UsageError(f"--{name} does not apply beside --compare: leave one of them out")
-    if reliability is not None:
-        check_reliability(reliability)
+    check_picture(reliability, "--reliability")
     names = [model] if compare is None else [model, compare]
     asked = Data(data, split, column, source, target, label, tuple(references or ()), tokenize)
     evaluate_models(names, (asked, changing, place), output, reliability, as_json=json)

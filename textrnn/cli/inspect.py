@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from textrnn.cli._attention import block_lines, draw_attention
-from textrnn.cli._io import in_colour, json_line, open_output
+from textrnn.cli._io import check_picture, in_colour, json_line, open_output
 from textrnn.cli._models import (
     SHIPPED,
     SHIPPED_CLASSIFIER,
@@ -32,7 +32,6 @@ from textrnn.cli._options import (
     new_app,
 )
 from textrnn.cli._saliency import (
-    check_picture,
     deletion_lines,
     draw_saliency,
     explained_line,
@@ -79,6 +78,7 @@ def attention(
     the decoder looked at that word. Words stand between white space; in scripts without spaces
     they are tokens.
     """
+    check_picture(picture)
     mt = open_translator(model, engine=engine, device=device, threads=threads)
     seen = mt.attention(source, target)
     if picture is not None:
@@ -138,6 +138,7 @@ def gradients(
         raise UsageError("--text is read by models: give --model, or leave it out")
     if models and not cells and (length is not None or seed is not None):
         raise UsageError("--length and --seed apply to fresh cells: leave them out")
+    check_picture(picture)
     fresh = cells or ([] if models else ["rnn", "lstm", "gru"])
     measured = [cell_gradients(cell, length=length or 100, seed=seed or 0) for cell in fresh]
     for name in models or ():
@@ -175,6 +176,7 @@ def gates(
     from textrnn.inspection import draw_gates, gate_values
     from textrnn.model_folder import find_model, open_model_folder
 
+    check_picture(picture)
     folder = open_model_folder(find_model(model), task="language_modeling")
     measured = gate_values(folder, text)
     if picture is not None:
@@ -215,8 +217,7 @@ def saliency(
     The deletion test tells whether the weights mean something: the label's probability without the
     heaviest tokens, and without as many random ones.
     """
-    if picture is not None:
-        check_picture(picture)
+    check_picture(picture, "--output", ".html")
     classifier = open_classifier(model, engine=engine, device=device, threads=threads)
     result = classifier.classify(text, explain=True)
     deletion = classifier.deletion_test(result) if result.tokens else []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textrnn.cli._errors import say
-from textrnn.cli._io import aligned, figure, json_line, open_output
+from textrnn.cli._io import aligned, check_picture, figure, json_line, open_output
 from textrnn.cli._options import (
     Json,
     Quiet,
@@ -154,10 +154,7 @@ def print_range_test(
     """Print the learning rate that a range test suggests, and draw its curve where asked to."""
     from textrnn import recipe as recipes
 
-    if picture is not None and picture.suffix != ".png":
-        raise UsageError(
-            f"--output {picture}: the curve is a picture, so name a file ending in .png"
-        )
+    check_picture(picture)
     test = recipes.find_learning_rate(recipe, overrides, device=device)
     if picture is not None:
         test.draw(picture)
