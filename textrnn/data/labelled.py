@@ -12,6 +12,7 @@ from textrnn.data.labelled_tables import LabelledTable, Row, rows_of_records
 from textrnn.data.sources import (
     SPLIT_NAMES,
     HubText,
+    hub_name,
     is_table,
     open_source,
     read_hub,
@@ -100,8 +101,7 @@ class HubLabelled:
     @property
     def name(self) -> str:
         """What to call it in messages and on the model card."""
-        configuration = f" ({self.name_of_set})" if self.name_of_set else ""
-        return f"{self.path}{configuration}, split {self.split}"
+        return hub_name(self.path, self.split, self.name_of_set)
 
     def rows(self) -> Iterator[Row]:
         """The rows."""

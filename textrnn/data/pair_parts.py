@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from textrnn.data.sources import read_hub, read_text
+from textrnn.data.sources import hub_name, read_hub, read_text
 from textrnn.data.tables import has_cells, numbered_columns, read_cells, read_records
 from textrnn.errors import DataError
 
@@ -140,8 +140,7 @@ class HubPairs:
     @property
     def name(self) -> str:
         """What to call it in messages and on the model card."""
-        configuration = f" ({self.name_of_set})" if self.name_of_set else ""
-        return f"{self.path}{configuration}, split {self.split}"
+        return hub_name(self.path, self.split, self.name_of_set)
 
     @property
     def paths(self) -> tuple[Path, ...]:

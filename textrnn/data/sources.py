@@ -22,6 +22,7 @@ __all__ = [
     "end_lines",
     "ending_of",
     "files_near",
+    "hub_name",
     "is_hub_set",
     "is_table",
     "open_source",
@@ -93,8 +94,7 @@ class HubText:
     @property
     def name(self) -> str:
         """What to call it in messages and on the model card."""
-        configuration = f" ({self.name_of_set})" if self.name_of_set else ""
-        return f"{self.path}{configuration}, split {self.split}"
+        return hub_name(self.path, self.split, self.name_of_set)
 
     def fingerprint(self) -> str:
         """Names what is read; the hub's revision stands for its content."""
@@ -143,6 +143,15 @@ def is_hub_set(path: str, split: str, names: Sequence[str]) -> bool:
     if len(names) > 1:
         raise DataError(f"data.{split}: a hub set has one split for each of train, valid and test")
     return True
+
+
+def hub_name(path: str, split: str, configuration: str | None) -> str:
+    """What to call a split of a set on the hub.
+
+    >>> hub_name("Salesforce/wikitext", "train", "wikitext-2-v1")
+    'Salesforce/wikitext (wikitext-2-v1), split train'
+    """
+    return f"{path} ({configuration}), split {split}" if configuration else f"{path}, split {split}"
 
 
 def read_hub(path: str, split: str, name: str | None, revision: str | None) -> Iterator[Any]:

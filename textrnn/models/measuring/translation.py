@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textrnn.models.measuring.machine import (
@@ -60,8 +61,7 @@ def measure_translation(load: Callable[[], Translator], seconds: float = 1.0) ->
     times = {}
     for rows in BATCHES:
         some = texts[:rows]
-        answer = lambda some=some: model.translate(some, settings)  # noqa: E731
-        times[rows] = least_seconds(answer, seconds)
+        times[rows] = least_seconds(partial(model.translate, some, settings), seconds)
     tokens = [len(done.tokens) for done in model.translate(texts, settings)]
     rates = {rows: sum(tokens[:rows]) / taken for rows, taken in times.items()}
     shapes = read_in_a_step(model.folder.tensor_shapes())
