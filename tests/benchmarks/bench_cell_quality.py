@@ -4,12 +4,11 @@
                                                   [--cells ...] [--hidden N] [--layers N]
                                                   [--rate R]
 
-Trains the recipe ``lm_tinyshakespeare_char`` with each registered cell, and prints bits per
-character of its validation text. FOLDER holds the text (train.txt, valid.txt); without it the text
-comes from the hub. The recipe is as it stands but for these: ``--layers`` layers, as wide as gives
-the network the parameters of an LSTM's of ``--hidden``, and no weight drop, which not every cell
-has. The learning rate is the same for all cells, the recipe's unless ``--rate`` is given, and falls
-to nothing over each run.
+Trains the recipe ``lm_cells`` with each registered cell, and prints bits per character of its
+validation text. FOLDER holds the text (train.txt, valid.txt); without it the text comes from the
+hub. The recipe is as it stands but for ``--layers`` and their width, which gives the network the
+parameters of an LSTM's of ``--hidden``. The learning rate is the same for all cells, the recipe's
+unless ``--rate`` is given, and falls to nothing over each run.
 
 First each cell is trained for ``--minutes``, evaluations not counted; then each for as many steps
 as the slowest of them came to. All seeds are the recipe's.
@@ -43,8 +42,7 @@ from textrnn.training.events import Evaluated
 from textrnn.training.report import read_metrics
 
 Row = dict[str, Any]
-NEVER = 1_000_000  # steps: an evaluation at the end only
-RECIPE = "lm_tinyshakespeare_char"
+RECIPE = "lm_cells"
 VOCAB_SIZE = load_tokenizer(vocab_path("tinyshakespeare_char")).vocab_size
 
 
@@ -64,10 +62,7 @@ def overrides(options: argparse.Namespace, cell: str, width: int) -> dict[str, A
         "encoder.cell": cell,
         "encoder.hidden_size": width,
         "encoder.layers": options.layers,
-        "encoder.weight_drop": 0.0,
-        "training.epochs": None,
         "training.minutes": options.minutes,
-        "training.evaluate_every": NEVER,
         "training.optimizer.learning_rate": options.rate,
     }
 
@@ -162,7 +157,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("runs/cells"), metavar="DIR")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--cells", nargs="+", default=list(FAMILY.names()), metavar="NAME")
-    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--hidden", type=int, default=256, help="of the LSTM")
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=5e-3)

@@ -28,10 +28,10 @@ from textrnn.engines._base import (
     check_device,
     check_threads,
 )
+from textrnn.engines._cache import Cache, Memory
 from textrnn.engines._cached import CachedEngine
 from textrnn.engines._ensemble import EnsembleEngine, StepEnsemble
 from textrnn.engines._learning import Learner, Learning, LearningEngine, Reading, as_learning
-from textrnn.engines._memory import Cache, Memory
 from textrnn.engines._mixing import log_mean
 from textrnn.errors import EngineError, UnknownNameError
 from textrnn.registry import Family

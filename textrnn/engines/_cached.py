@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.engines._base import Engine, Floats, Ids, State
+from textrnn.engines._cache import Cache, Memory
 from textrnn.engines._learning import Learner, Learning, Reading, as_learning
-from textrnn.engines._memory import Cache, Memory
 from textrnn.engines._mixing import log_softmax
 from textrnn.errors import EngineError
 from textrnn.tokenizers import PAD
