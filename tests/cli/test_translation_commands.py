@@ -145,6 +145,17 @@ def test_a_folder_named_by_a_dot_and_pairs_that_lack_a_side(
     assert "left_out" not in record
 
 
+def test_a_table_whose_columns_have_no_names_is_said_to_be_one(
+    run: Callable[..., Any], toy_translator: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "pairs.tsv"
+    table.write_text("the cat\tKater der\nthe dog\tHund der\n")
+    done = run("evaluate", "-m", toy_translator, "--data", table)
+    assert (done.code, "its two columns are taken as source and target" in done.err) == (0, True)
+    table.write_text(f"en\tde\n{table.read_text()}")
+    assert "columns" not in run("evaluate", "-m", toy_translator, "--data", table).err
+
+
 def test_unequal_numbers_of_references(
     run: Callable[..., Any], toy_translator: Path, tmp_path: Path
 ) -> None:

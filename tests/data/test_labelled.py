@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +291,15 @@ def test_a_share_is_held_out_of_each_label() -> None:
     assert held.shared_with(corpus) == len(held)
     with pytest.raises(DataError, match="too few to hold some of them out"):
         corpus_of([2, 2]).split(0.1)
+
+
+def test_texts_with_two_labels_are_counted() -> None:
+    corpus = corpus_of([2] * 6, [0, 1, 0, 0, 1, 0])
+    assert not corpus.disputed()
+    same = replace(corpus, digests=np.array([7, 7, 7, 8, 9, 8]))
+    assert same.disputed() == 1
+    several = replace(same, targets=np.array([[1, 0], [1, 0], [1, 0], [1, 0], [0, 1], [1, 1]]))
+    assert several.disputed() == 1
 
 
 def test_the_balance_is_told() -> None:

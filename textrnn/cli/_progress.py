@@ -19,29 +19,14 @@ from textrnn.training.events import (
     Started,
     StepDone,
 )
+from textrnn.training.report import duration
 
-__all__ = ["Listener", "as_record", "duration", "is_first_process", "telling"]
+__all__ = ["Listener", "as_record", "is_first_process", "telling"]
 
 Listener = Callable[[Event], None]
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_FRAMES = 0.25
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them.
-
-    >>> [duration(seconds) for seconds in (42, 150, 7300, float("inf"))]
-    ['42 s', '2 min 30 s', '2 h 01 min', '?']
-    """
-    if seconds == float("inf"):
-        return "?"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def as_record(event: Event) -> dict[str, Any]:

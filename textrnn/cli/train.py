@@ -167,7 +167,7 @@ def print_range_test(
 
 def estimate_lines(estimate: DryRun) -> list[str]:
     """An estimate as a person reads it."""
-    from textrnn.cli._progress import duration
+    from textrnn.training.report import duration
 
     readable = {
         "step_seconds": f"{1000 * estimate.step_seconds:,.1f} ms",

@@ -112,6 +112,12 @@ class LabelledCorpus:
         """How many of these texts stand in the other corpus, too."""
         return int(np.isin(self.digests, other.digests).sum())
 
+    def disputed(self) -> int:
+        """How many different texts stand here several times, not always with the same labels."""
+        labels = self.targets.reshape(len(self), -1)
+        kinds = np.unique(np.column_stack([self.digests, labels]), axis=0)[:, 0]
+        return int((np.unique(kinds, return_counts=True)[1] > 1).sum())
+
 
 def prepare_labelled(
     source: LabelledSource,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib import metadata
 
 from textrnn.recipe.tasks import Assembly, Figures
+from textrnn.training.report import duration
 
 __all__ = ["model_card", "reached_line", "versions"]
 
@@ -27,13 +28,15 @@ def machine() -> str:
 
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()}"
-    return f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} CPU threads"
+    threads = torch.get_num_threads()
+    cores = "1 CPU thread" if threads == 1 else f"{threads} CPU threads"
+    return f"{platform.system()} {platform.machine()}, {cores}"
 
 
 def reached_line(assembly: Assembly, scores: Mapping[str, Figures], seconds: float) -> str:
     """One line for lists: the scores on the held-out data and the time it took."""
     scored = assembly.reached(scores)
-    trained = f"{seconds / 60.0:.0f} minutes of training on {machine()}"
+    trained = f"{duration(seconds)} of training on {machine()}"
     return f"{scored}; {trained}" if scored else trained
 
 
@@ -59,9 +62,9 @@ def model_card(
         *assembly.notices(),
         "## Training",
         f"    {command}",
-        f"Seed {recipe.training.seed}, {recipe.training.precision}; {seconds / 60.0:.1f} minutes "
-        f"of training on {machine()}. The resolved recipe, every step's loss and the versions "
-        "lie in training/.",
+        f"Seed {recipe.training.seed}, {recipe.training.precision}; {duration(seconds)} of "
+        f"training on {machine()}. The resolved recipe, every step's loss and the versions lie in "
+        "training/.",
         "## Scores",
         assembly.scored(scores),
         *(["## Speed", speed] if speed else []),

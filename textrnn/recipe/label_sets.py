@@ -87,7 +87,7 @@ def first_texts(data: LabelledDataSettings, split: Split) -> list[str]:
 
 
 def set_notices(corpora: Mapping[str, LabelledCorpus]) -> list[str]:
-    """How many texts each label has, which are empty, and which stand in two splits."""
+    """How many texts each label has, are empty, stand in two splits or under two labels."""
     train = corpora["train"]
     said = [corpus.balance() for corpus in corpora.values()]
     for split, corpus in corpora.items():
@@ -95,6 +95,8 @@ def set_notices(corpora: Mapping[str, LabelledCorpus]) -> list[str]:
             said.append(f"{split}: {corpus.empty:,} texts without a word are left out")
         if split != "train" and (shared := corpus.shared_with(train)):
             said.append(f"{shared:,} of the texts in {split} stand in train, too")
+        if disputed := corpus.disputed():
+            said.append(f"{split}: {disputed:,} texts stand there again with another label")
     few = [train.classes[place] for place in np.flatnonzero(train.counts() < 2)]
     if few:
         said.append(f"fewer than 2 texts to learn from have the label {', '.join(few)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ __all__ = [
     "tokenization_of",
 ]
 
+_LOG = logging.getLogger("textrnn")
 BY_CHARACTER = ("ja", "zh", "th", "lo", "km", "my")  # languages that are written without spaces
 
 
@@ -63,7 +65,7 @@ def score_pairs(folder: ModelFolder, asked: Asked) -> Figures:
         DataError: the pairs cannot be read, or there are none.
         UsageError: an option that does not apply.
     """
-    test = group_pairs(find_pairs(asked, sides_of(folder, asked)))
+    test = _test_set(folder, asked)
     translator = _open(folder, asked)
     scores = score_translations(
         _translations(translator, test), test.by_reference(), tokenize=_tokenize(folder, asked)
@@ -88,11 +90,19 @@ def compare_on_pairs(
     if None not in languages and languages[0] != languages[1]:
         pairs = " and ".join("-".join(pair) for pair in languages if pair)
         raise UsageError(f"the two models translate {pairs}: there is nothing to compare")
-    test = group_pairs(find_pairs(asked, sides_of(first, asked)))
+    test = _test_set(first, asked)
     before, after = (_translations(_open(folder, asked), test) for folder in (first, second))
     return compare_translations(
         before, after, test.by_reference(), tokenize=_tokenize(first, asked)
     )
+
+
+def _test_set(folder: ModelFolder, asked: Asked) -> TestSet:
+    """The pairs that were asked for; the log tells what is to be known of how they are read."""
+    sets = find_pairs(asked, sides_of(folder, asked))
+    for remark in (remark for pairs in sets for remark in pairs.remarks()):
+        _LOG.warning("%s", remark)
+    return group_pairs(sets)
 
 
 def _open(folder: ModelFolder, asked: Asked) -> Translator:

@@ -1,4 +1,4 @@
-"""What a run leaves for people: metrics.jsonl, and a picture of the loss."""
+"""What a run leaves for people: metrics.jsonl, a picture of the loss, how long it took."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from textrnn.errors import MissingExtraError
 from textrnn.training.events import Evaluated, Event, Finished, StepDone
 
-__all__ = ["MetricsLog", "draw_loss_curve", "read_metrics", "thinned_metrics"]
+__all__ = ["MetricsLog", "draw_loss_curve", "duration", "read_metrics", "thinned_metrics"]
 
 
 class MetricsLog:
@@ -134,3 +134,19 @@ def smoothed(values: Iterable[float], decay: float = 0.98) -> Iterator[float]:
     for value in values:
         mean, weight = decay * mean + (1 - decay) * value, decay * weight + (1 - decay)
         yield mean / weight
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    >>> [duration(seconds) for seconds in (42, 150, 7300, float("inf"))]
+    ['42 s', '2 min 30 s', '2 h 01 min', '?']
+    """
+    if seconds == float("inf"):
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
