@@ -41,6 +41,7 @@ app = new_app()
         'textrnn translate "Where is the station?"',
         "textrnn translate --input letters.en --output letters.de",
         'textrnn translate "Good morning." --n-best 3 --beam-size 8 --json',
+        'textrnn translate "I like <b>red</b> apples."                (tags stay with their words)',
         'textrnn translate "The train is late." --glossary terms.tsv --alignments',
         'textrnn translate "Hello!" --sample --temperature 0.7 --seed 1',
     )
@@ -102,7 +103,8 @@ def translate(
     copy: Annotated[
         bool,
         typer.Option(
-            "--copy/--no-copy", help="See that addresses, placeholders, numbers come through."
+            "--copy/--no-copy",
+            help="See that addresses, placeholders, numbers and tags come through.",
         ),
     ] = True,
     sample: Annotated[

@@ -1,14 +1,19 @@
 """What the translator does between text and engine.
 
-settings.py   the options of a translation, filled in
-segments.py   texts cut into lines and sentences, and translations joined again
-glossary.py   terms and how they are to be translated
-verbatim.py   what is copied through: addresses, placeholders, numbers
-stand_ins.py  names and numbers in their place, which a model knows
-decoding.py   segments to translations, in batches: beam search or draws
-words.py      from pieces to words: alignments
-ensemble.py   several models that translate together
-results.py    what the translator answers with
+settings.py     the options of a translation, filled in
+segments.py     texts cut into lines and sentences, and translations joined again
+glossary.py     terms and how they are to be translated
+verbatim.py     what is copied through: addresses, placeholders, numbers
+stand_ins.py    names and numbers in their place, which a model knows
+markup.py       tags, taken out and put back around the words that say the same
+coding.py       an engine with the tokenizers of its two sides
+searching.py    batches of sources to ids: beam search or draws
+decoding.py     segments to translations, in batches
+drafts.py       what a segment was translated to
+words.py        from pieces to words: alignments
+assembling.py   the translation of a text from those of its segments
+ensemble.py     several models that translate together
+results.py      what the translator answers with
 """
 
 from __future__ import annotations

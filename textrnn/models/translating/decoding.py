@@ -11,6 +11,7 @@ import numpy as np
 from textrnn.engines import Floats
 from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.drafts import Draft
+from textrnn.models.translating.markup import marked
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
 from textrnn.models.translating.segments import clean
 from textrnn.models.translating.settings import TranslationSettings
@@ -42,6 +43,39 @@ def decode(
         GenerationError: the rules leave no token, or the model's output is not numbers.
         UsageError: the vocabulary cannot spell a term of the glossary.
     """
+    found = _unmarked(coder, sources, requests, settings) if settings.copy else {}
+    rest = [request for request in requests if request not in found]
+    return found | _decode(coder, sources, rest, settings)
+
+
+def _unmarked(
+    coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
+) -> dict[Request, list[Draft]]:
+    """Of the requests with tags, those whose words alone told where the tags belong."""
+    asked = {
+        request: text
+        for request in dict.fromkeys(requests)
+        if not request.prefix and not is_verbatim(request.text)
+        if (text := marked(request.text)) is not None
+    }
+    if not asked:
+        return {}
+    plain = {request: request._replace(text=text.text) for request, text in asked.items()}
+    looking = replace(settings, alignments=True)
+    drafts = _decode(coder, sources, list(plain.values()), looking)
+    found = {}
+    for request, text in asked.items():
+        tagged = [text.put_back(draft) for draft in drafts[plain[request]]]
+        done = [draft for draft in tagged if draft is not None]
+        if len(done) == len(tagged):
+            found[request] = done
+    return found
+
+
+def _decode(
+    coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
+) -> dict[Request, list[Draft]]:
+    """The same for texts that are read as they are, tags and all."""
     drafts: dict[Request, list[Draft]] = {}
     jobs: list[Job] = []
     for request in dict.fromkeys(requests):

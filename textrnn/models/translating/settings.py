@@ -83,8 +83,9 @@ class TranslationSettings:
         sample: draw instead of searching, by the rules of ``generation``.
         prefix: what every translation begins with.
         glossary: terms and their translations, which are honoured as constraints.
-        alignments: find which words belong together.
-        copy: see that addresses, placeholders and numbers come through.
+        alignments: find which words belong together; tags are no words.
+        copy: see that addresses, placeholders and numbers come through, and tags beside the words
+            that say the same.
         generation: the rules that ``generate`` has, the most new tokens, the seed.
 
     >>> TranslationSettings.of({"top_p": 0.9})
