@@ -109,7 +109,9 @@ def test_a_glossary_and_a_prefix(run: Callable, toy_translator: Path, tmp_path: 
         "sass der"
     )
     terms.write_text("cat\tKätzchen\n")
-    done = run("translate", "the cat ran", *model, "--glossary", terms)
+    assert "Kätzchen" in run("translate", "the cat ran", *model, "--glossary", terms).out
+    words = ("translate", "the cat ran", *model, "--glossary", terms, "--prefix", "sass der")
+    done = run(*words)
     assert (done.code, done.err) == (
         2,
         "textrnn: error: the model's vocabulary cannot spell 'Kätzchen': leave it out\n",

@@ -200,10 +200,15 @@ def test_what_should_have_come_through(
 def test_a_glossary_finds_its_terms() -> None:
     terms = {"train": "Zug", "train station": "Haupt  bahnhof", "US": "USA", "駅": "Bahnhof"}
     glossary = Glossary(terms)
-    assert glossary.targets("The Train  STATION") == ("Haupt bahnhof",)
-    assert glossary.targets("trains for us, and a train for the US") == ("Zug", "USA")
-    assert glossary.targets("東京駅") == ("Bahnhof",)
-    assert Glossary({}).targets("anything") == ()
+
+    def found(text: str) -> list[tuple[str, str]]:
+        bare = "".join(text.split())
+        return [(bare[slice(*one.span)], one.target) for one in glossary.mentions(text)]
+
+    assert found("The Train  STATION") == [("TrainSTATION", "Haupt bahnhof")]
+    assert found("trains for us, and a train for the US") == [("train", "Zug"), ("US", "USA")]
+    assert [target for _, target in found("東京駅")] == ["Bahnhof"]
+    assert Glossary({}).mentions("anything") == ()
     with pytest.raises(UsageError, match="the glossary has an empty side: 'a', ' '"):
         Glossary({"a": " "})
 

@@ -256,9 +256,28 @@ def test_a_glossary_may_be_a_file_or_read_already(tmp_path: Any) -> None:
     model, path = dictionary(), tmp_path / "terms.tsv"
     path.write_text("cat\tHund\n")
     for glossary in (path, str(path), {"cat": "Hund"}, Glossary.read(path)):
-        assert "Hund" in model.translate("The cat sleeps.", glossary=glossary).text
+        assert model.translate("The cat sleeps.", glossary=glossary).text == "Die Hund schläft."
+
+
+def test_a_term_that_the_vocabulary_cannot_spell_is_put_in_place() -> None:
+    model = dictionary()
+    found = model.translate("The cat sleeps.", glossary={"cat": "rote Kater"}, alignments=True)
+    assert found.text == "Die rote Kater schläft."
+    assert found.target_words == ("Die", "rote", "Kater", "schläft.")
+    assert found.pharaoh == "0-0 1-1 1-2 2-3"
     with pytest.raises(UsageError, match="the model's vocabulary cannot spell 'Kater'"):
-        model.translate("The cat.", glossary={"cat": "Kater"})
+        model.translate("The cat.", glossary={"cat": "Kater"}, prefix="Die Hund")
+
+
+def test_terms_stand_where_their_words_went() -> None:
+    terms = {"cat": "Pudel", "The dog": "Er", "sleeps": "ruht sich aus"}
+    model = dictionary()
+    found = model.translate("The cat sleeps. The <b>dog</b> runs.", glossary=terms)
+    assert found.text == "Die Pudel ruht sich aus. <b>Er</b> rennt."
+    assert not found.tokens
+    same = model.translate("The cat sleeps.", glossary={"cat": "Katze"})
+    assert same.tokens
+    assert same == model.translate("The cat sleeps.")
 
 
 def test_a_prefix_begins_every_translation() -> None:

@@ -6,6 +6,8 @@ glossary.py     terms and how they are to be translated
 verbatim.py     what is copied through: addresses, placeholders, numbers
 stand_ins.py    names and numbers in their place, which a model knows
 markup.py       tags, taken out and put back around the words that say the same
+terminology.py  a glossary's terms, put where the source's terms went
+spans.py        which words of a translation looked at a stretch of its source
 coding.py       an engine with the tokenizers of its two sides
 searching.py    batches of sources to ids: beam search or draws
 decoding.py     segments to translations, in batches

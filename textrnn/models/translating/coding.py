@@ -31,6 +31,10 @@ class Coder:
         """Spells terms in the target's vocabulary."""
         return Speller(self.target)
 
+    def can_say(self, text: str) -> bool:
+        """Whether the target's vocabulary can spell a text."""
+        return self.speller.encode(text) is not None
+
     @cached_property
     def says_unknown(self) -> bool:
         """Whether the target's vocabulary cannot spell everything, so that UNK may be meant."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -11,11 +11,13 @@ import numpy as np
 from textrnn.engines import Floats
 from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.drafts import Draft
+from textrnn.models.translating.glossary import Mention
 from textrnn.models.translating.markup import marked
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
 from textrnn.models.translating.segments import clean
 from textrnn.models.translating.settings import TranslationSettings
 from textrnn.models.translating.stand_ins import TURNS, disguised
+from textrnn.models.translating.terminology import put_in_place
 from textrnn.models.translating.verbatim import is_verbatim, missing_terms
 from textrnn.models.translating.words import Words, core, source_pieces, word_weights
 from textrnn.tokenizers import UNK
@@ -45,7 +47,7 @@ def decode(
     """
     found = _unmarked(coder, sources, requests, settings) if settings.copy else {}
     rest = [request for request in requests if request not in found]
-    return found | _decode(coder, sources, rest, settings)
+    return found | _worded(coder, sources, rest, settings)
 
 
 def _unmarked(
@@ -62,7 +64,7 @@ def _unmarked(
         return {}
     plain = {request: request._replace(text=text.text) for request, text in asked.items()}
     looking = replace(settings, alignments=True)
-    drafts = _decode(coder, sources, list(plain.values()), looking)
+    drafts = _worded(coder, sources, list(plain.values()), looking)
     found = {}
     for request, text in asked.items():
         tagged = [text.put_back(draft) for draft in drafts[plain[request]]]
@@ -72,18 +74,56 @@ def _unmarked(
     return found
 
 
+def _worded(
+    coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
+) -> dict[Request, list[Draft]]:
+    """The same for texts that are read as they are, tags and all, in the glossary's terms.
+
+    Each term is put where the source's term went. Where that is not clear, and in what begins with
+    a prefix, the search is made to say it.
+    """
+    if settings.glossary is None:
+        return _decode(coder, sources, requests, settings)
+    mentions = {one: settings.glossary.mentions(one.text) for one in dict.fromkeys(requests)}
+    looking = replace(settings, alignments=settings.alignments or any(mentions.values()))
+    waiting = {one: _targets(some) if one.prefix else () for one, some in mentions.items()}
+    drafts: dict[Request, list[Draft]] = {}
+    while waiting:
+        asked = {request: request._replace(terms=terms) for request, terms in waiting.items()}
+        done = _decode(coder, sources, list(asked.values()), looking)
+        again = {}
+        for request, terms in waiting.items():
+            rest = [one for one in mentions[request] if one.target not in terms]
+            placed = [
+                put_in_place(draft, request.text, rest, coder.can_say)
+                for draft in done[asked[request]]
+            ]
+            if lost := _targets(one for _, some in placed for one in some):
+                again[request] = terms + lost
+            elif rest and any(term not in draft.text for draft, _ in placed for term in terms):
+                again[request] = _targets(mentions[request])  # one took another's place
+            else:
+                drafts[request] = [draft for draft, _ in placed]
+        waiting = again
+    return drafts
+
+
+def _targets(mentions: Iterable[Mention]) -> tuple[str, ...]:
+    """The terms of a glossary that are mentioned, each once."""
+    return tuple(dict.fromkeys(mention.target for mention in mentions))
+
+
 def _decode(
     coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
 ) -> dict[Request, list[Draft]]:
-    """The same for texts that are read as they are, tags and all."""
+    """The same, and what stands in a text to be copied through comes through."""
     drafts: dict[Request, list[Draft]] = {}
     jobs: list[Job] = []
     for request in dict.fromkeys(requests):
-        targets = settings.glossary.targets(request.text) if settings.glossary else ()
-        if settings.copy and not request.prefix and not targets and is_verbatim(request.text):
+        if settings.copy and not request.prefix and not request.terms and is_verbatim(request.text):
             drafts[request] = [_copied(request.text)]
         else:
-            terms = tuple((target,) for target in targets)
+            terms = tuple((term,) for term in request.terms)
             jobs.append(Job(request, sources.ids(request.text), terms))
     drafts |= _decode_jobs(coder, jobs, settings)
     if settings.copy and not settings.sample:

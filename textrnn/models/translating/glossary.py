@@ -6,11 +6,25 @@ import re
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 from textrnn.errors import DataError, UsageError
 from textrnn.generation import is_unspaced
+from textrnn.models.translating.spans import letters
 
-__all__ = ["Glossary"]
+__all__ = ["Glossary", "Mention"]
+
+
+class Mention(NamedTuple):
+    """A term in a source.
+
+    Args:
+        span: where it stands, in characters, white space not counted.
+        target: what it is to be translated to.
+    """
+
+    span: tuple[int, int]
+    target: str
 
 
 class Glossary:
@@ -26,8 +40,8 @@ class Glossary:
         UsageError: a term is empty.
 
     >>> glossary = Glossary({"train": "Zug", "train station": "Bahnhof"})
-    >>> glossary.targets("Train station, not trains")
-    ('Bahnhof',)
+    >>> glossary.mentions("The train station, not trains")
+    (Mention(span=(3, 15), target='Bahnhof'),)
     """
 
     def __init__(self, terms: Mapping[str, str]) -> None:
@@ -64,10 +78,13 @@ class Glossary:
             terms[source], lines[source] = target, number
         return cls(terms)
 
-    def targets(self, text: str) -> tuple[str, ...]:
-        """The target terms of the source terms in a text, each once."""
-        found = (match[0] for match in self._pattern.finditer(text))
-        return tuple(dict.fromkeys(self._target(term) for term in found))
+    def mentions(self, text: str) -> tuple[Mention, ...]:
+        """The source terms in a text, in order."""
+        return tuple(
+            Mention((letters(text[: found.start()]), letters(text[: found.end()])), target)
+            for found in self._pattern.finditer(text)
+            for target in (self._target(found[0]),)
+        )
 
     def _target(self, found: str) -> str:
         words = _folded(found)

@@ -5,23 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.segments import clean
-from textrnn.models.translating.words import core
+from textrnn.models.translating.spans import Spans, letters
 
 __all__ = ["Marked", "marked"]
 
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*)?/?>")
 _BETWEEN_WORDS = re.compile("br|hr|p|div|li|ul|ol|dl|dt|dd|h[1-6]|table|tr|td|th|blockquote|pre")
 _Around: TypeAlias = tuple[list[str], list[str], list[str], list[str]]
-
-_HALF = 0.5  # of where a word looked: it belongs where it looked for the most part
 
 
 @dataclass(frozen=True)
@@ -66,12 +62,11 @@ class Marked:
         what was before it are before it. The translation has no tokens: those that the model said
         are of a text without tags.
         """
-        if draft.source is None or draft.target is None or draft.shares is None:
+        spans = Spans.of(self.text, draft)
+        if spans is None:
             return None
-        placing = _Placing.of(self, draft)
-        if placing is None:
-            return None
-        placing.place(self.elements, 0, len(draft.target.texts))
+        placing = _Placing.of(spans)
+        placing.place(self.elements, 0, len(spans.places))
         return replace(draft, text=placing.text(draft.text), ids=(), log_probs=())
 
 
@@ -81,7 +76,7 @@ def marked(text: str) -> Marked | None:
     bare = clean("".join(_without(text, tags)))
     if not tags or not bare:
         return None
-    counts = [_letters(text, tags, place) for place in range(len(tags))]
+    counts = [_before(text, tags, place) for place in range(len(tags))]
     closed_by = _pairs(tags)
 
     def elements(first: int, end: int) -> Iterator[_Element]:
@@ -108,9 +103,9 @@ def _without(text: str, tags: Sequence[re.Match[str]]) -> Iterator[str]:
     yield text[place:]
 
 
-def _letters(text: str, tags: Sequence[re.Match[str]], place: int) -> int:
+def _before(text: str, tags: Sequence[re.Match[str]], place: int) -> int:
     """The characters before a tag that are no white space."""
-    return len("".join("".join(_without(text[: tags[place].start()], tags[:place])).split()))
+    return letters("".join(_without(text[: tags[place].start()], tags[:place])))
 
 
 def _pairs(tags: Sequence[re.Match[str]]) -> dict[int, int]:
@@ -134,61 +129,36 @@ class _Placing:
     """Where tags go among the words of a translation.
 
     Args:
-        looked: how much each word (W,) looked at each character of the source, summed up to there:
-            (W, N + 1), the whole being 1.
-        words: the words.
+        spans: where the words looked.
         around: for each word what stands before it, before and after its core, and after it.
     """
 
-    looked: NDArray[np.float64]
-    words: tuple[str, ...]
+    spans: Spans
     around: tuple[_Around, ...]
 
     @classmethod
-    def of(cls, text: Marked, draft: Draft) -> _Placing | None:
-        """None where there are no words, or the translation is not made of them."""
-        assert draft.source is not None
-        assert draft.target is not None
-        assert draft.shares is not None
-        words, rest = draft.target.texts, draft.text
-        for word in words:
-            before, found, rest = rest.partition(word)
-            if not found or before.strip():
-                return None
-        lengths = np.array([len(word) for word in draft.source.texts])
-        if not words or not lengths.sum():
-            return None
-        shares = draft.shares[:, :-1].astype(np.float64)
-        by_character = np.repeat(shares / lengths, lengths, axis=1)
-        summed = np.cumsum(by_character, axis=1)
-        whole = np.maximum(summed[:, -1:], np.finfo(np.float64).tiny)
-        summed = np.concatenate([np.zeros_like(whole), summed / whole], axis=1)
-        # What the tokenizer changed may have made the text shorter or longer.
-        count = len("".join(text.text.split()))
-        places = np.rint(np.arange(count + 1) * (lengths.sum() / max(count, 1))).astype(int)
-        around: list[_Around] = [([], [], [], []) for _ in words]
-        return cls(summed[:, places], words, tuple(around))
+    def of(cls, spans: Spans) -> _Placing:
+        """No tags yet."""
+        return cls(spans, tuple(([], [], [], []) for _ in spans.places))
 
-    def place(self, elements: Sequence[_Element], first: int, end: int) -> None:
+    def place(self, elements: Sequence[_Element], begin: int, end: int) -> None:
         """Place elements that are beside each other among some of the words."""
-        taken = np.zeros(len(self.words), bool)
+        free = np.zeros(len(self.around), bool)
+        free[begin:end] = True
         for element in elements:
-            begin, last = element.span
-            if begin == last or taken[first:end].all():
-                self._place_alone(element, first, end)
-                self.place(element.elements, first, end)
+            if element.span[0] == element.span[1] or not free.any():
+                self._place_alone(element, begin, end)
+                self.place(element.elements, begin, end)
                 continue
-            gains = self.looked[:, last] - self.looked[:, begin] - _HALF
-            run = _best_run(gains, taken, first, end)
-            taken[run[0] : run[1]] = True
-            before, after = self.around[run[0]], self.around[run[1] - 1]
+            first, after_last, _ = self.spans.run(element.span, free)
+            free[first:after_last] = False
+            before, after = self.around[first], self.around[after_last - 1]
             before[1 if element.inner[0] else 0].append(element.tags[0])
             after[2 if element.inner[1] else 3].insert(0, element.tags[1])
-            self.place(element.elements, *run)
+            self.place(element.elements, first, after_last)
 
-    def _place_alone(self, element: _Element, first: int, end: int) -> None:
-        before = np.concatenate([[0.0], np.cumsum(self.looked[:, element.span[0]] - _HALF)])
-        place = first + int(before[first : end + 1].argmax())
+    def _place_alone(self, element: _Element, begin: int, end: int) -> None:
+        place = self.spans.boundary(element.span[0], begin, end)
         tags = "".join(element.tags)
         if place < end:
             self.around[place][0].append(tags)
@@ -197,25 +167,11 @@ class _Placing:
 
     def text(self, plain: str) -> str:
         """The translation with the tags."""
-        parts: list[str] = []
-        for word, (before, opening, closing, after) in zip(self.words, self.around, strict=True):
-            space, _, plain = plain.partition(word)
-            inner = core(word)
-            head, _, tail = word.partition(inner)
-            parts += [space, *before, head, *opening, inner, *closing, tail, *after]
-        return "".join(parts) + plain
-
-
-def _best_run(
-    gains: NDArray[np.float64], taken: NDArray[np.bool_], first: int, end: int
-) -> tuple[int, int]:
-    """The run of words that gains most, of those that are not taken: one at least."""
-    summed = [0.0, *accumulate(gains.tolist())]
-    runs = (
-        (summed[last] - summed[begin], begin - last, -begin)
-        for begin in range(first, end)
-        for last in range(begin + 1, end + 1)
-        if not taken[begin:last].any()
-    )
-    _, length, begin = max(runs)
-    return -begin, -begin - length
+        parts, done = [], 0
+        for word, (before, opening, closing, after) in enumerate(self.around):
+            begin, end = self.spans.places[word]
+            first, last = self.spans.core(plain, word, word + 1)
+            parts += [plain[done:begin], *before, plain[begin:first], *opening]
+            parts += [plain[first:last], *closing, plain[last:end], *after]
+            done = end
+        return "".join(parts) + plain[done:]

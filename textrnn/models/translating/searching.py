@@ -36,10 +36,11 @@ _GUARD = RepetitionGuard()
 
 
 class Request(NamedTuple):
-    """A segment to be translated, and what its translation is to begin with."""
+    """A segment to be translated, what its translation is to begin with, and what to contain."""
 
     text: str
     prefix: str = ""
+    terms: tuple[str, ...] = ()
 
 
 class Job(NamedTuple):

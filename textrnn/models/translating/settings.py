@@ -82,7 +82,7 @@ class TranslationSettings:
         split_tokens: lines of more tokens are cut at sentence ends, and joined again; 64.
         sample: draw instead of searching, by the rules of ``generation``.
         prefix: what every translation begins with.
-        glossary: terms and their translations, which are honoured as constraints.
+        glossary: terms and their translations, each of which a translation contains.
         alignments: find which words belong together; tags are no words.
         copy: see that addresses, placeholders and numbers come through, and tags beside the words
             that say the same.
