@@ -30,8 +30,8 @@ SURE = 1.2
 """From how many standard deviations on a word has a sign."""
 
 MISREAD = """
-    about accurately adequate after anything appreciate attention average badly better big bit
-    blame blessed brave busy call care cares casual challenging cheaper clich close closed common
+    about accurately adequate after anything appreciate attention average badly better big bit blame
+    blessed brave busy call care cares casual challenging cheap cheaper clich close closed common
     completely contemporary crying cursed cute damn damned dead deep deeply different digital does
     doing dont down dramatic dry eager earnest easily emma enjoy enjoyed epic everyone everything
     expecting fast felt few fine fit flawed free fucked fucking fully garbage genius getting gold
@@ -75,11 +75,7 @@ def lexicons(
         sign = SIGNS[odds[word] < 0]
         if many < PLACES or many < SHARE * whole[word] or abs(odds[word]) < SURE:
             continue
-        if (
-            word in MISREAD
-            or word in ENDS
-            or (word.endswith("ly") and not word.endswith(("dly", "ely", "gly")))
-        ):
+        if word in NOT_THESE or (word.endswith("ly") and not word.endswith(("dly", "ely", "gly"))):
             continue
         found[sign][feeling[word] >= SHARE * whole[word]].append(word)
     for label, text in told:
