@@ -17,6 +17,8 @@ from textrnn.models import Glossary, TranslationOptions, TranslationSettings
 from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.segments import Segment, clean, join, split_text
 from textrnn.models.translating.stand_ins import disguised
+from textrnn.models.translating.tags import find_tags
+from textrnn.models.translating.terminology import put_in_place
 from textrnn.models.translating.verbatim import is_verbatim, missing_terms
 from textrnn.models.translating.words import Words, align, core, source_pieces, word_weights
 from textrnn.tokenizers import UNK, TokenizerSettings
@@ -157,9 +159,49 @@ VERBATIM = [
     "https://a.org/b?c=d",
     "{name}: %(count)d",
     "<br/>",
+    '<a title="b > c"><!-- d e --></a>',
     "me@a-b.org",
     "😀",
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('Go <a href="x. Y">there</a>.', ['Go <a href="x. Y">there</a>.']),
+        ("A <b>bee.</b> <i>D e</i> f.", ["A <b>bee.</b>", "<i>D e</i> f."]),
+        ("<p>A bee.</p><p>C d.</p>", ["<p>A bee.</p>", "<p>C d.</p>"]),
+        ("A bee. <br>C d.<br/>", ["A bee.", "<br>C d.<br/>"]),
+        ("A bee.</i><b></b> C d.", ["A bee.</i><b></b>", "C d."]),
+        ("a <b>b c</b> d <i>e f</i> g", ["a <b>b c</b>", "d <i>e f</i>", "g"]),
+        ("<b>a b</b>\n<br>", ["<b>a b</b>", "<br>"]),
+    ],
+)
+def test_tags_do_not_count_and_are_not_cut(text: str, expected: list[str]) -> None:
+    segments = split_text(text, 3, lambda t: len(t.split()), tags=True)
+    assert [segment.text for segment in segments] == expected
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            (
+                *("<b>", "</b>", '<a title="x. Y, > z">', "<br>", "<!-- A. B -->"),
+                *("< 3", "word. ", "x", "Two, ", "three", "世界。", " "),
+            )
+        )
+    ),
+    st.integers(1, 12),
+)
+def test_nothing_is_lost_where_a_text_with_tags_is_cut(some: list[str], longest: int) -> None:
+    line = clean("".join(some))
+    segments = split_text(line, longest, len, tags=True)
+    assert all(clean(one.text) == one.text for one in segments)
+    assert "".join("".join(one.text for one in segments).split()) == "".join(line.split())
+    tags = [tag[0] for tag in find_tags(line)]
+    assert [tag[0] for one in segments for tag in find_tags(one.text)] == tags
+    if not tags:
+        assert segments == split_text(line, longest, len)
 
 
 @pytest.mark.parametrize("text", VERBATIM)
@@ -197,6 +239,31 @@ def test_what_should_have_come_through(
     assert list(missing_terms(source, translation)) == missing
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "terms", "expected"),
+    [
+        ("I use C++, too", "Ich nutze C++, auch", {"C++": "C++"}, "Ich nutze C++, auch"),
+        ("I use C++, too", "Ich nutze C++, auch", {"C++": "Ce"}, "Ich nutze Ce, auch"),
+        ("I use Ce, too", "Ich nutze C++, auch", {"Ce": "C++"}, "Ich nutze C++, auch"),
+        ("I use .NET now", "Ich nutze .NET nun", {".NET": "dotnet"}, "Ich nutze dotnet nun"),
+        ("my old house.", "mein altes Haus.", {"house.": "Heim!"}, "mein altes Heim!"),
+        ("my old house.", "mein altes Haus.", {"house.": "Heim"}, "mein altes Heim."),
+        ("my old house.", "mein altes Haus.", {"house": "Heim"}, "mein altes Heim."),
+    ],
+)
+def test_a_term_has_its_own_marks(
+    source: str, target: str, terms: dict[str, str], expected: str
+) -> None:
+    words = [Words.of_pieces([text.encode()]) for text in (source, target)]
+    size = len(words[0].texts)
+    draft = Draft(target, 0.0, (), (), *words, np.eye(size, size + 1, dtype=np.float32))
+    mentions = Glossary(terms).mentions(source)
+    new, lost = put_in_place(draft, source, mentions, lambda term: True)
+    assert (new.text, lost) == (expected, [])
+    assert new.target is not None
+    assert " ".join(new.target.texts) == expected
+
+
 def test_a_glossary_finds_its_terms() -> None:
     terms = {"train": "Zug", "train station": "Haupt  bahnhof", "US": "USA", "駅": "Bahnhof"}
     glossary = Glossary(terms)
@@ -208,6 +275,8 @@ def test_a_glossary_finds_its_terms() -> None:
     assert found("The Train  STATION") == [("TrainSTATION", "Haupt bahnhof")]
     assert found("trains for us, and a train for the US") == [("train", "Zug"), ("US", "USA")]
     assert [target for _, target in found("東京駅")] == ["Bahnhof"]
+    assert found("{train} at https://a.org/train or <train>") == []
+    assert Glossary({"{n} km": "{n} Kilometer", "{n}": "{m}"}).mentions("{n}") == (((0, 3), "{m}"),)
     assert Glossary({}).mentions("anything") == ()
     with pytest.raises(UsageError, match="the glossary has an empty side: 'a', ' '"):
         Glossary({"a": " "})

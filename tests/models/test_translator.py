@@ -280,6 +280,45 @@ def test_terms_stand_where_their_words_went() -> None:
     assert same == model.translate("The cat sleeps.")
 
 
+def test_translations_that_a_term_makes_alike_are_one() -> None:
+    model = dictionary()
+    assert len(model.translate("cat", n_best=3).n_best) == 3
+    found = model.translate("cat", n_best=3, glossary={"cat": "Pudel"})
+    texts = [one.text for one in found.n_best]
+    assert len(set(texts)) == len(texts)
+    assert all("Pudel" in text for text in texts)
+    assert found.score == found.n_best[0].score == max(one.score for one in found.n_best)
+
+
+def test_a_term_that_is_said_already_is_not_asked_for() -> None:
+    terms = {"The": "Pudel", "cat": "Pudel"}
+    found = dictionary().translate("The cat", glossary=terms, max_new_tokens=1)
+    assert found.text == "Pudel"
+
+
+def test_a_term_inside_an_address_or_a_placeholder_is_none() -> None:
+    model = echo()
+    text = "the {cat} of https://cat.org"
+    found = model.translate(text, glossary={"cat": "Katze", "the": "die"})
+    assert found.text == "die {cat} of https://cat.org"
+
+
+def test_a_long_tag_does_not_have_a_sentence_cut() -> None:
+    model = dictionary()
+    tag = f'<a href="https://example.org/{"in/" * 50}">'
+    found = model.translate(f"The {tag}cat</a> sleeps.", split_tokens=8)
+    assert found.text == f"Die {tag}Katze</a> schläft."
+    text = f"The {tag}cat</a> sleeps. <b>The dog runs. The</b> cat runs."
+    found = model.translate(text, split_tokens=8)
+    assert found.text == (f"Die {tag}Katze</a> schläft. <b>Die Hund rennt. Die</b> Katze rennt.")
+
+
+def test_tags_stand_after_a_prefix() -> None:
+    model = dictionary()
+    found = model.translate("<b>The <i>cat</i> sleeps.</b>", prefix="Die")
+    assert found.text == "Die <b><i>Katze</i> schläft.</b>"
+
+
 def test_a_prefix_begins_every_translation() -> None:
     model = dictionary()
     texts = ["The cat sleeps. The dog runs.", "\nThe cat", ""]

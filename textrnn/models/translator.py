@@ -134,7 +134,7 @@ class Translator:
         texts = [text] if isinstance(text, str) else list(text)
         sources = Sources(self.source_tokenizer, (clean(_checked(one)) for one in texts))
         longest = cast(int, wanted.split_tokens)
-        split = [split_text(one, longest, sources.length) for one in texts]
+        split = [split_text(one, longest, sources.length, tags=wanted.copy) for one in texts]
         asked = [_requests(segments, clean(wanted.prefix)) for segments in split]
         requests = [request for some in asked for request in some if request.text]
         drafts = decode(self._coder, sources, requests, wanted)

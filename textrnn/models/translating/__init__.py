@@ -5,6 +5,7 @@ segments.py     texts cut into lines and sentences, and translations joined agai
 glossary.py     terms and how they are to be translated
 verbatim.py     what is copied through: addresses, placeholders, numbers
 stand_ins.py    names and numbers in their place, which a model knows
+tags.py         what is a tag, and a text without them
 markup.py       tags, taken out and put back around the words that say the same
 terminology.py  a glossary's terms, put where the source's terms went
 spans.py        which words of a translation looked at a stretch of its source

@@ -11,12 +11,13 @@ import numpy as np
 from textrnn.engines import Floats
 from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.drafts import Draft
-from textrnn.models.translating.glossary import Mention
+from textrnn.models.translating.glossary import Mention, is_said
 from textrnn.models.translating.markup import marked
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
 from textrnn.models.translating.segments import clean
 from textrnn.models.translating.settings import TranslationSettings
 from textrnn.models.translating.stand_ins import TURNS, disguised
+from textrnn.models.translating.tags import find_tags
 from textrnn.models.translating.terminology import put_in_place
 from textrnn.models.translating.verbatim import is_verbatim, missing_terms
 from textrnn.models.translating.words import Words, core, source_pieces, word_weights
@@ -57,7 +58,7 @@ def _unmarked(
     asked = {
         request: text
         for request in dict.fromkeys(requests)
-        if not request.prefix and not is_verbatim(request.text)
+        if not find_tags(request.prefix) and not is_verbatim(request.text)
         if (text := marked(request.text)) is not None
     }
     if not asked:
@@ -67,7 +68,7 @@ def _unmarked(
     drafts = _worded(coder, sources, list(plain.values()), looking)
     found = {}
     for request, text in asked.items():
-        tagged = [text.put_back(draft) for draft in drafts[plain[request]]]
+        tagged = [text.put_back(draft, request.prefix) for draft in drafts[plain[request]]]
         done = [draft for draft in tagged if draft is not None]
         if len(done) == len(tagged):
             found[request] = done
@@ -98,12 +99,17 @@ def _worded(
                 put_in_place(draft, request.text, rest, coder.can_say)
                 for draft in done[asked[request]]
             ]
-            if lost := _targets(one for _, some in placed for one in some):
+            if lost := _targets(
+                one for draft, some in placed for one in some if not is_said(one.target, draft.text)
+            ):
                 again[request] = terms + lost
             elif rest and any(term not in draft.text for draft, _ in placed for term in terms):
                 again[request] = _targets(mentions[request])  # one took another's place
             else:
-                drafts[request] = [draft for draft, _ in placed]
+                distinct: dict[str, Draft] = {}  # a term may make two of them alike
+                for draft, _ in placed:
+                    distinct.setdefault(draft.text, draft)
+                drafts[request] = [*distinct.values()]
         waiting = again
     return drafts
 

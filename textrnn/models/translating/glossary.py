@@ -11,8 +11,9 @@ from typing import NamedTuple
 from textrnn.errors import DataError, UsageError
 from textrnn.generation import is_unspaced
 from textrnn.models.translating.spans import letters
+from textrnn.models.translating.verbatim import verbatim_parts
 
-__all__ = ["Glossary", "Mention"]
+__all__ = ["Glossary", "Mention", "is_said"]
 
 
 class Mention(NamedTuple):
@@ -30,8 +31,9 @@ class Mention(NamedTuple):
 class Glossary:
     """Source terms with their target terms.
 
-    A term is found where it stands as a word or words of its own; one in small letters is found in
-    capital letters too. Of terms that overlap the longest counts.
+    A term is found where it stands as a word or words of its own, not inside an address or a
+    placeholder; one in small letters is found in capital letters too. Of terms that overlap the
+    longest counts.
 
     Args:
         terms: source term to target term.
@@ -80,15 +82,32 @@ class Glossary:
 
     def mentions(self, text: str) -> tuple[Mention, ...]:
         """The source terms in a text, in order."""
+        parts = verbatim_parts(text)
         return tuple(
-            Mention((letters(text[: found.start()]), letters(text[: found.end()])), target)
+            Mention(
+                (letters(text[: found.start()]), letters(text[: found.end()])),
+                self._target(found[0]),
+            )
             for found in self._pattern.finditer(text)
-            for target in (self._target(found[0]),)
+            if not any(_is_inside(found.span(), part) for part in parts)
         )
 
     def _target(self, found: str) -> str:
         words = _folded(found)
         return self.terms[words] if words in self.terms else self.terms[words.lower()]
+
+
+def is_said(term: str, text: str) -> bool:
+    """Whether a term stands in a text as a word or words of its own, letter for letter.
+
+    >>> is_said("Zug", "Der Zug kommt."), is_said("Zug", "Zugluft")
+    (True, False)
+    """
+    return re.search(_alone(term, re.escape(term)), text) is not None
+
+
+def _is_inside(some: tuple[int, int], part: tuple[int, int]) -> bool:
+    return part[0] <= some[0] and some[1] <= part[1] and some != part
 
 
 def _lines(path: Path) -> list[str]:
@@ -106,8 +125,11 @@ def _folded(term: str) -> str:
 
 def _pattern(term: str) -> str:
     words = r"\s+".join(map(re.escape, term.split()))
-    if term == term.lower():
-        words = f"(?i:{words})"
+    return _alone(term, f"(?i:{words})" if term == term.lower() else words)
+
+
+def _alone(term: str, pattern: str) -> str:
+    """A term's pattern, where it is no part of a longer word."""
     before = r"(?<!\w)" if term[0].isalnum() and not is_unspaced(term[0]) else ""
     after = r"(?!\w)" if term[-1].isalnum() and not is_unspaced(term[-1]) else ""
-    return before + words + after
+    return before + pattern + after

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from textrnn.generation import is_unspaced
+from textrnn.models.translating.tags import find_tags, taken_out
 from textrnn.models.translating.verbatim import is_verbatim
 
 __all__ = ["Segment", "clean", "join", "split_text"]
@@ -50,7 +51,9 @@ def clean(text: str) -> str:
     return _BETWEEN_WORDS.sub(" ", text).strip(" ")
 
 
-def split_text(text: str, longest: int, length: Callable[[str], int]) -> list[Segment]:
+def split_text(
+    text: str, longest: int, length: Callable[[str], int], *, tags: bool = False
+) -> list[Segment]:
     r"""The lines of a text, those that are too long cut at sentence ends.
 
     A sentence that is still too long is cut after a comma, else at a space, else anywhere; what
@@ -60,16 +63,18 @@ def split_text(text: str, longest: int, length: Callable[[str], int]) -> list[Se
         text: any text.
         longest: what a line, or a part of a sentence, may have of ``length``.
         length: of a text, in tokens.
+        tags: see what a line says without its tags, and cut none of them.
 
     >>> [segment.text for segment in split_text("One. Two.\n\nThree", 5, len)]
     ['One.', 'Two.', '', 'Three']
     """
+    split = _split_tagged_line if tags else _split_line
     segments: list[Segment] = []
     begin = 0
     for end in _LINE_END.finditer(text):
-        segments += _split_line(clean(text[begin : end.start()]), end[0], longest, length)
+        segments += split(clean(text[begin : end.start()]), end[0], longest, length)
         begin = end.end()
-    return segments + _split_line(clean(text[begin:]), "", longest, length)
+    return segments + split(clean(text[begin:]), "", longest, length)
 
 
 def join(translations: Sequence[str], segments: Sequence[Segment]) -> str:
@@ -99,6 +104,32 @@ def _split_line(line: str, after: str, longest: int, length: Callable[[str], int
         segments += _shorten(sentence, longest, length)
     segments[-1] = Segment(segments[-1].text, after)
     return segments
+
+
+def _split_tagged_line(
+    line: str, after: str, longest: int, length: Callable[[str], int]
+) -> list[Segment]:
+    """The parts of a line, the tags between two of them with what they close or open."""
+    if not (tags := find_tags(line)):
+        return _split_line(line, after, longest, length)
+    plain, places = taken_out(line, tags)
+    parts = _split_line(clean(plain), after, longest, length)
+    if len(parts) == 1:
+        return [Segment(line, after)]
+    cuts, said, number = [0], 0, 0
+    for part in parts[:-1]:
+        for char in part.text:
+            said = plain.index(char, said) + 1
+        while number < len(tags) and places[number][0] < said:
+            number += 1
+        cut = said + (tags[number - 1].end() - places[number - 1][1] if number else 0)
+        for tag, (begin, _) in zip(tags[number:], places[number:], strict=True):
+            if plain[said:begin].strip():
+                break
+            cut = tag.end() if tag["end"] else cut
+        cuts.append(cut)
+    texts = [clean(line[a:b]) for a, b in pairwise([*cuts, len(line)])]
+    return [replace(part, text=text) for part, text in zip(parts, texts, strict=True)]
 
 
 def _shorten(text: str, longest: int, length: Callable[[str], int]) -> Iterator[Segment]:

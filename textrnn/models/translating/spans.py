@@ -81,7 +81,7 @@ class Spans:
         gain, less, begin = max(runs)
         return -begin, -begin - less + 1, gain
 
-    def boundary(self, place: int, begin: int, end: int) -> int:
+    def boundary(self, place: int, begin: int, allowed: NDArray[np.bool_]) -> int:
         """Before which of some words, or after them, a place of the source is.
 
         As many as may be of those that looked at what is before it are before it.
@@ -89,10 +89,11 @@ class Spans:
         Args:
             place: in characters.
             begin: the first word.
-            end: the one after the last.
+            allowed: whether it may be before each of them, and after the last (W + 1,).
         """
-        summed = [0.0, *accumulate((self.looked[begin:end, place] - _HALF).tolist())]
-        return begin + int(np.argmax(summed))
+        gains = self.looked[begin : begin + len(allowed) - 1, place] - _HALF
+        summed = np.array([0.0, *accumulate(gains.tolist())])
+        return begin + int(np.argmax(np.where(allowed, summed, -np.inf)))
 
     def core(self, text: str, begin: int, end: int) -> tuple[int, int]:
         """Where a run of words stands in the translation, without the marks around it."""

@@ -13,12 +13,13 @@ from textrnn.generation import is_unspaced
 from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.glossary import Mention
 from textrnn.models.translating.spans import Spans
-from textrnn.models.translating.words import Words
+from textrnn.models.translating.words import Words, core
 
 __all__ = ["put_in_place"]
 
 _CLEAR = -0.25  # how much a term's words must have looked at it: a word alone, at least a quarter
 _NONE = -math.inf
+_ENDS = ".!?…。！？"
 
 
 class _Found(NamedTuple):
@@ -46,7 +47,7 @@ def put_in_place(
     spans = Spans.of(source, draft)
     if spans is None:
         return draft, list(mentions)
-    free = np.ones(len(spans.places), bool)
+    free, letters = np.ones(len(spans.places), bool), "".join(source.split())
     found: list[_Found] = []
     lost: list[Mention] = []
     for mention in mentions:
@@ -55,12 +56,36 @@ def put_in_place(
             lost.append(mention)
             continue
         free[first:after_last] = False
-        place = spans.core(draft.text, first, after_last)
+        term = letters[slice(*mention.span)]
+        place = _place(draft.text, spans, (first, after_last), mention.target, term)
         if draft.text[slice(*place)] != mention.target:
             found.append(_Found((first, after_last), place, mention.target))
     for one in sorted(found, reverse=True):
         draft = _changed(draft, spans, one)
     return draft, lost
+
+
+def _place(
+    text: str, spans: Spans, words: tuple[int, int], target: str, source: str
+) -> tuple[int, int]:
+    """Where words stand in a text, with the marks around them that are a term's own, as of C++.
+
+    A sentence's end is kept where the new term does not bring one.
+    """
+    mine, others = _marks(target), _marks(source)
+    ends = mine[1] or others[1].strip(_ENDS)
+    begin, end = spans.core(text, *words)
+    head = text[spans.places[words[0]][0] : begin]
+    tail = text[end : spans.places[words[1] - 1][1]]
+    before = [len(marks) for marks in (mine[0], others[0]) if head.endswith(marks)]
+    after = [len(marks) for marks in (mine[1], others[1] if ends else "") if tail.startswith(marks)]
+    return begin - max(before, default=0), end + max(after, default=0)
+
+
+def _marks(term: str) -> tuple[str, str]:
+    """What stands before and after the letters and digits of a term."""
+    before, _, after = term.partition(core(term))
+    return before, after
 
 
 def _changed(draft: Draft, spans: Spans, found: _Found) -> Draft:

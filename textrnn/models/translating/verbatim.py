@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["is_verbatim", "missing_terms"]
+from textrnn.models.translating.tags import find_tags, taken_out
+
+__all__ = ["is_verbatim", "missing_terms", "verbatim_parts"]
 
 _ADDRESS = re.compile(
     r"(?:https?://|www\.)[^\s<>\"]+[^\s<>\".,;:!?)\]'”’]|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
@@ -26,8 +28,20 @@ def is_verbatim(text: str) -> bool:
     >>> is_verbatim("→ https://example.org/a?b=1 (42 %)"), is_verbatim("42 m")
     (True, False)
     """
-    rest = _PLACEHOLDER.sub("", _ADDRESS.sub("", text))
+    bare, _ = taken_out(text, find_tags(text))
+    rest = _PLACEHOLDER.sub("", _ADDRESS.sub("", bare))
     return not any(char.isalpha() for char in rest)
+
+
+def verbatim_parts(text: str) -> list[tuple[int, int]]:
+    """Where a text has addresses and placeholders.
+
+    >>> verbatim_parts("{n} at https://example.org.")
+    [(7, 26), (0, 3)]
+    """
+    return [
+        found.span() for pattern in (_ADDRESS, _PLACEHOLDER) for found in pattern.finditer(text)
+    ]
 
 
 def missing_terms(source: str, translation: str) -> Iterator[tuple[str, ...]]:
