@@ -63,7 +63,8 @@ def split_text(
         text: any text.
         longest: what a line, or a part of a sentence, may have of ``length``.
         length: of a text, in tokens.
-        tags: see what a line says without its tags, and cut none of them.
+        tags: see what a line says without its tags, and cut none of them; those that part words,
+            such as ``<br>`` and ``<p>``, end a line.
 
     >>> [segment.text for segment in split_text("One. Two.\n\nThree", 5, len)]
     ['One.', 'Two.', '', 'Three']
@@ -113,9 +114,11 @@ def _split_tagged_line(
     if not (tags := find_tags(line)):
         return _split_line(line, after, longest, length)
     plain, places = taken_out(line, tags)
-    parts = _split_line(clean(plain), after, longest, length)
-    if len(parts) == 1:
+    lines = map(clean, _cut(plain, [end for begin, end in places if begin < end]))
+    parts = [part for one in lines if one for part in _split_line(one, "", longest, length)]
+    if len(parts) < 2:
         return [Segment(line, after)]
+    parts[-1] = replace(parts[-1], after=after)
     cuts, said, number = [0], 0, 0
     for part in parts[:-1]:
         for char in part.text:
