@@ -64,7 +64,7 @@ def split_text(
         longest: what a line, or a part of a sentence, may have of ``length``.
         length: of a text, in tokens.
         tags: see what a line says without its tags, and cut none of them; those that part words,
-            such as ``<br>`` and ``<p>``, end a line.
+            such as ``<p>``, end a line, but not one ``<br>`` after a letter, a digit or a comma.
 
     >>> [segment.text for segment in split_text("One. Two.\n\nThree", 5, len)]
     ['One.', 'Two.', '', 'Three']
@@ -114,7 +114,7 @@ def _split_tagged_line(
     if not (tags := find_tags(line)):
         return _split_line(line, after, longest, length)
     plain, places = taken_out(line, tags)
-    lines = map(clean, _cut(plain, [end for begin, end in places if begin < end]))
+    lines = map(clean, _cut(plain, list(_line_ends(plain, tags, places))))
     parts = [part for one in lines if one for part in _split_line(one, "", longest, length)]
     if len(parts) < 2:
         return [Segment(line, after)]
@@ -133,6 +133,21 @@ def _split_tagged_line(
         cuts.append(cut)
     texts = [clean(line[a:b]) for a, b in pairwise([*cuts, len(line)])]
     return [replace(part, text=text) for part, text in zip(parts, texts, strict=True)]
+
+
+def _line_ends(
+    plain: str, tags: Sequence[re.Match[str]], places: Sequence[tuple[int, int]]
+) -> Iterator[int]:
+    """Where in a text tags that part words end a line."""
+    last = (0, 0)
+    for tag, place in zip(tags, places, strict=True):
+        begin, end = place
+        if begin < end:
+            char = plain[max(begin - 2, 0) : begin].rstrip()[-1:]
+            in_a_row = last[0] < last[1] == begin
+            if tag["name"].lower() != "br" or in_a_row or not (char.isalnum() or char == ","):
+                yield end
+        last = place
 
 
 def _shorten(text: str, longest: int, length: Callable[[str], int]) -> Iterator[Segment]:
