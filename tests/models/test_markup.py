@@ -102,6 +102,17 @@ def test_tags_may_be_nested_however_deep() -> None:
     assert put_back(text, "z", [[0]]) == text.replace("w", "z")
 
 
+def test_broken_characters_that_were_left_out_do_not_hinder() -> None:
+    found = marked("a <b>b</b> c")
+    assert found is not None
+    words = Words.of_pieces([b"A\xe2", b" \xe2", b" B"]), Words.of_pieces([b"a b c"])
+    assert words[0].texts == ("A\ufffd", "\ufffd", "B")
+    shares = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]], np.float32)
+    new = found.put_back(Draft("A B", source=words[1], target=words[0], shares=shares))
+    assert new is not None
+    assert new.text == "A <b>B</b>"
+
+
 def test_what_has_no_tags_or_nothing_else_is_left_alone() -> None:
     for text in ("a < b and b > c", "1 <2> 3", "<b></b>", "<br>", "plain", "<3 you"):
         assert marked(text) is None

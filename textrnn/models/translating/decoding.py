@@ -14,7 +14,7 @@ from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.glossary import Mention, is_said
 from textrnn.models.translating.markup import marked
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
-from textrnn.models.translating.segments import clean
+from textrnn.models.translating.segments import BROKEN, clean
 from textrnn.models.translating.settings import TranslationSettings
 from textrnn.models.translating.stand_ins import TURNS, disguised
 from textrnn.models.translating.tags import find_tags
@@ -27,7 +27,6 @@ __all__ = ["decode"]
 
 _ROWS = 256  # hypotheses of one batch
 _PLACES = 3072  # hypotheses times source tokens: what attention makes of them fits a cache
-_BROKEN = "\ufffd"  # stands for a character that was begun in bytes and not ended
 _LONGEST_COPY = 96  # tokens of all that a sentence is made to copy
 
 
@@ -231,8 +230,8 @@ def _draft(coder: Coder, job: Job, found: Found, settings: TranslationSettings) 
         text = b"".join(pieces).decode(errors="replace")
     else:
         text = coder.target.decode(found.ids)
-    if _BROKEN not in job.request.text:
-        text = text.replace(_BROKEN, "")
+    if BROKEN not in job.request.text:
+        text = text.replace(BROKEN, "")
     draft = Draft(clean(text), found.score, found.ids, found.log_probs)
     if not settings.alignments or found.attention is None:
         return draft

@@ -11,7 +11,10 @@ from textrnn.generation import is_unspaced
 from textrnn.models.translating.tags import find_tags, taken_out
 from textrnn.models.translating.verbatim import is_verbatim
 
-__all__ = ["Segment", "clean", "join", "split_text"]
+__all__ = ["BROKEN", "Segment", "clean", "join", "split_text"]
+
+BROKEN = "\ufffd"
+"""Stands for a character that was begun in bytes and not ended."""
 
 _BETWEEN_WORDS = re.compile("[\\s\x00-\x1f\x7f-\x9f\u200b\ufeff]+")
 _LINE_END = re.compile("\r\n|[\n\v\f\r\x85\u2028\u2029]")

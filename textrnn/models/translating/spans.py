@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.models.translating.drafts import Draft
+from textrnn.models.translating.segments import BROKEN, clean
 from textrnn.models.translating.words import core
 
 __all__ = ["Spans", "letters"]
@@ -44,7 +45,8 @@ class Spans:
         if draft.source is None or draft.target is None or draft.shares is None:
             return None
         places, end = [], 0
-        for word in draft.target.texts:
+        for said in draft.target.texts:
+            word = said if said in draft.text else clean(said.replace(BROKEN, ""))
             begin = draft.text.find(word, end)
             if begin < 0 or draft.text[end:begin].strip():
                 return None
