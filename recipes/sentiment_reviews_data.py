@@ -46,36 +46,36 @@ def main(sets: Path, folder: Path) -> None:
     """Write all files."""
     folder.mkdir(parents=True, exist_ok=True)
     test = list(imdb(sets / "imdb" / "test.tsv.gz"))
-    asked = {number_of(one.text) for one in test}
-    train = [
-        one for one in imdb(sets / "imdb" / "train.tsv.gz") if number_of(one.text) not in asked
-    ]
+    train = list(unique(imdb(sets / "imdb" / "train.tsv.gz"), without=test))
     random.Random(1).shuffle(train)
     write(folder / "imdb_train.jsonl", train)
     write(folder / "imdb_test.jsonl", test)
     write(folder / "imdb_500.jsonl", [one for sign in SIGNS for one in of_label(train, sign)[:250]])
 
-    sentences = [*sst(sets / "sst" / "stsa.binary.train")]
+    asked = list(sst(sets / "sst" / "stsa.binary.dev"))
+    sentences = list(unique(sst(sets / "sst" / "stsa.binary.train"), without=asked))
     random.Random(2).shuffle(sentences)
     valid, kept = sentences[: len(sentences) // 10], sentences[len(sentences) // 10 :]
     phrases = without_parts_of(valid, glue(sets / "sst" / "train.tsv"))
-    write(folder / "sst_train.jsonl", unique([*kept, *phrases]))
+    write(folder / "sst_train.jsonl", unique([*kept, *phrases], without=[*valid, *asked]))
     write(folder / "sst_valid.jsonl", valid)
-    write(folder / "sst_test.jsonl", sst(sets / "sst" / "stsa.binary.dev"))
+    write(folder / "sst_test.jsonl", asked)
 
-    own = joined_texts(sets / "mr_rt_polarity" / "all_minus_sst_devtest.tsv")
-    known = {number_of(one.text) for one in valid}
-    snippets = [one.text for one in kept] + [text for text in own if number_of(text) not in known]
-    unlabelled = packed(sets / "imdb" / "unsup.txt.gz")
-    reviews = [one.text for one in train] + [t for t in unlabelled if number_of(t) not in asked]
+    own = labelled(sets / "mr_rt_polarity" / "all_minus_sst_devtest.tsv")
+    snippets = list(unique([*kept, *own], without=[*valid, *asked]))
+    others = (Labelled(text, "") for text in packed(sets / "imdb" / "unsup.txt.gz"))
+    reviews = list(unique([*train, *others], without=test))
     random.Random(3).shuffle(reviews)
     few = len(reviews) // REVIEWS_TO_VALIDATE
-    write_texts(folder / "reviews_valid.jsonl", reviews[:few])
     read = reviews[few:] + snippets
     random.Random(4).shuffle(read)
-    write_texts(folder / "reviews.jsonl", read)
-    write_texts(folder / "snippets.jsonl", snippets)
-    write_texts(folder / "snippets_valid.jsonl", [one.text for one in valid])
+    for name, texts in (
+        ("reviews", read),
+        ("reviews_valid", reviews[:few]),
+        ("snippets", snippets),
+        ("snippets_valid", valid),
+    ):
+        write_lines(folder / f"{name}.jsonl", ({"text": one.text} for one in texts))
 
 
 def imdb(path: Path) -> Iterator[Labelled]:
@@ -94,13 +94,12 @@ def sst(path: Path) -> Iterator[Labelled]:
 
 def glue(path: Path) -> Iterator[Labelled]:
     """Lines of 0 or 1 and a phrase or sentence; the first names the columns."""
-    for label, text in list(rows(path))[1:]:
-        yield Labelled(joined(text), SIGNS[int(label)])
+    return (Labelled(joined(text), SIGNS[int(label)]) for label, text in list(rows(path))[1:])
 
 
-def joined_texts(path: Path) -> Iterator[str]:
-    """The texts of lines of a label and a text."""
-    return (joined(text) for _, text in rows(path))
+def labelled(path: Path) -> Iterator[Labelled]:
+    """Lines of 0 or 1 and a snippet."""
+    return (Labelled(joined(text), SIGNS[int(label)]) for label, text in rows(path))
 
 
 def without_parts_of(sentences: Iterable[Labelled], some: Iterable[Labelled]) -> list[Labelled]:
@@ -114,9 +113,14 @@ def letters(text: str) -> str:
     return "".join(character for character in text.casefold() if character.isalnum())
 
 
-def unique(some: Iterable[Labelled]) -> Iterator[Labelled]:
-    """Each text once."""
-    return iter({number_of(one.text): one for one in some}.values())
+def unique(some: Iterable[Labelled], *, without: Iterable[Labelled]) -> Iterator[Labelled]:
+    """Each text once, and none of those others."""
+    seen = {number_of(one.text) for one in without}
+    for one in some:
+        key = number_of(one.text)
+        if key not in seen:
+            seen.add(key)
+            yield one
 
 
 def of_label(some: Iterable[Labelled], label: str) -> list[Labelled]:
@@ -133,11 +137,6 @@ def packed(path: Path) -> Iterator[str]:
 def write(path: Path, some: Iterable[Labelled]) -> None:
     """Texts and labels as lines of JSON."""
     write_lines(path, ({"text": one.text, "label": one.label} for one in some))
-
-
-def write_texts(path: Path, some: Iterable[str]) -> None:
-    """Texts as lines of JSON."""
-    write_lines(path, ({"text": text} for text in some))
 
 
 def write_lines(path: Path, records: Iterable[dict[str, str]]) -> None:
