@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -72,16 +73,17 @@ class Spans:
             free: the words that it may have, one at least (W,).
         """
         gains = self.looked[:, span[1]] - self.looked[:, span[0]] - _HALF
-        summed = [0.0, *accumulate(gains.tolist())]
-        words = range(len(self.places))
-        runs = (
-            (summed[last + 1] - summed[begin], begin - last, -begin)
-            for begin in words
-            for last in words[begin:]
-            if free[begin : last + 1].all()
-        )
-        gain, less, begin = max(runs)
-        return -begin, -begin - less + 1, gain
+        best, begin, so_far = (0, 0, -math.inf), 0, 0.0
+        for word, gain in enumerate(gains.tolist()):
+            if not free[word]:
+                so_far = 0.0
+                continue
+            if so_far <= 0.0:
+                begin, so_far = word, 0.0
+            so_far += gain
+            if so_far > best[2]:
+                best = begin, word + 1, so_far
+        return best
 
     def boundary(self, place: int, begin: int, allowed: NDArray[np.bool_]) -> int:
         """Before which of some words, or after them, a place of the source is.
