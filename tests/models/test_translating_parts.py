@@ -263,7 +263,7 @@ def test_a_term_has_its_own_marks(
     size = len(words[0].texts)
     draft = Draft(target, 0.0, (), (), *words, np.eye(size, size + 1, dtype=np.float32))
     mentions = Glossary(terms).mentions(source)
-    new, lost = put_in_place(draft, source, mentions, lambda term: True)
+    new, lost = put_in_place(draft, source, mentions, {one.target for one in mentions})
     assert (new.text, lost) == (expected, [])
     assert new.target is not None
     assert " ".join(new.target.texts) == expected

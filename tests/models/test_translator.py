@@ -492,3 +492,10 @@ def test_models_of_other_vocabularies_do_not_translate_together() -> None:
         Translator.open(one, same, folder("c", ["en", "de"], "y"))
     with pytest.raises(UsageError, match="d has other languages than a"):
         Translator.open(one, folder("d", ["de", "en"], "x"))
+
+
+def test_of_many_terms_each_gets_a_place() -> None:
+    model = babbler(2)
+    glossary = {f"w{number}": f"Z{number}" for number in range(9)}
+    text = " ".join(glossary)
+    assert all(term in model.translate(text, glossary=glossary).text for term in glossary.values())

@@ -13,9 +13,9 @@ from textrnn.generation import in_batches, pad_right
 from textrnn.models.together import check_alike
 from textrnn.models.translating.assembling import assemble, token_scores
 from textrnn.models.translating.coding import Coder, Sources
-from textrnn.models.translating.decoding import decode
 from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.ensemble import Ensemble
+from textrnn.models.translating.rendering import render
 from textrnn.models.translating.results import AttentionMap, Translation, TranslationScore
 from textrnn.models.translating.searching import Request
 from textrnn.models.translating.segments import Segment, clean, split_text
@@ -137,7 +137,7 @@ class Translator:
         split = [split_text(one, longest, sources.length, tags=wanted.copy) for one in texts]
         asked = [_requests(segments, clean(wanted.prefix)) for segments in split]
         requests = [request for some in asked for request in some if request.text]
-        drafts = decode(self._coder, sources, requests, wanted)
+        drafts = render(self._coder, sources, requests, wanted)
         results = [
             assemble(
                 self.tokenizer,

@@ -12,6 +12,7 @@ spans.py        which words of a translation looked at a stretch of its source
 coding.py       an engine with the tokenizers of its two sides
 searching.py    batches of sources to ids: beam search or draws
 decoding.py     segments to translations, in batches
+rendering.py    the same, with tags and a glossary's terms in their places
 drafts.py       what a segment was translated to
 words.py        from pieces to words: alignments
 assembling.py   the translation of a text from those of its segments

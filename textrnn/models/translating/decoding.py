@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -11,14 +11,10 @@ import numpy as np
 from textrnn.engines import Floats
 from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.drafts import Draft
-from textrnn.models.translating.glossary import Mention, is_said
-from textrnn.models.translating.markup import marked
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
 from textrnn.models.translating.segments import BROKEN, clean
 from textrnn.models.translating.settings import TranslationSettings
 from textrnn.models.translating.stand_ins import TURNS, disguised
-from textrnn.models.translating.tags import find_tags
-from textrnn.models.translating.terminology import put_in_place
 from textrnn.models.translating.verbatim import is_verbatim, missing_terms
 from textrnn.models.translating.words import Words, core, source_pieces, word_weights
 from textrnn.tokenizers import UNK
@@ -33,7 +29,9 @@ _LONGEST_COPY = 96  # tokens of all that a sentence is made to copy
 def decode(
     coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
 ) -> dict[Request, list[Draft]]:
-    """The best translations of each request, best first; equal ones are done once.
+    """The best translations of each request as it stands, best first; equal ones are done once.
+
+    What is to be copied through comes through.
 
     Args:
         coder: the model.
@@ -43,85 +41,8 @@ def decode(
 
     Raises:
         GenerationError: the rules leave no token, or the model's output is not numbers.
-        UsageError: the vocabulary cannot spell a term of the glossary.
+        UsageError: the vocabulary cannot spell a term that a translation is to contain.
     """
-    found = _unmarked(coder, sources, requests, settings) if settings.copy else {}
-    rest = [request for request in requests if request not in found]
-    return found | _worded(coder, sources, rest, settings)
-
-
-def _unmarked(
-    coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
-) -> dict[Request, list[Draft]]:
-    """Of the requests with tags, those whose words alone told where the tags belong."""
-    asked = {
-        request: text
-        for request in dict.fromkeys(requests)
-        if not find_tags(request.prefix) and not is_verbatim(request.text)
-        if (text := marked(request.text)) is not None
-    }
-    if not asked:
-        return {}
-    plain = {request: request._replace(text=text.text) for request, text in asked.items()}
-    looking = replace(settings, alignments=True)
-    drafts = _worded(coder, sources, list(plain.values()), looking)
-    found = {}
-    for request, text in asked.items():
-        tagged = [text.put_back(draft, request.prefix) for draft in drafts[plain[request]]]
-        done = [draft for draft in tagged if draft is not None]
-        if len(done) == len(tagged):
-            found[request] = done
-    return found
-
-
-def _worded(
-    coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
-) -> dict[Request, list[Draft]]:
-    """The same for texts that are read as they are, tags and all, in the glossary's terms.
-
-    Each term is put where the source's term went. Where that is not clear, and in what begins with
-    a prefix, the search is made to say it.
-    """
-    if settings.glossary is None:
-        return _decode(coder, sources, requests, settings)
-    mentions = {one: settings.glossary.mentions(one.text) for one in dict.fromkeys(requests)}
-    looking = replace(settings, alignments=settings.alignments or any(mentions.values()))
-    waiting = {one: _targets(some) if one.prefix else () for one, some in mentions.items()}
-    drafts: dict[Request, list[Draft]] = {}
-    while waiting:
-        asked = {request: request._replace(terms=terms) for request, terms in waiting.items()}
-        done = _decode(coder, sources, list(asked.values()), looking)
-        again = {}
-        for request, terms in waiting.items():
-            rest = [one for one in mentions[request] if one.target not in terms]
-            placed = [
-                put_in_place(draft, request.text, rest, coder.can_say)
-                for draft in done[asked[request]]
-            ]
-            if lost := _targets(
-                one for draft, some in placed for one in some if not is_said(one.target, draft.text)
-            ):
-                again[request] = terms + lost
-            elif rest and any(term not in draft.text for draft, _ in placed for term in terms):
-                again[request] = _targets(mentions[request])  # one took another's place
-            else:
-                distinct: dict[str, Draft] = {}  # a term may make two of them alike
-                for draft, _ in placed:
-                    distinct.setdefault(draft.text, draft)
-                drafts[request] = [*distinct.values()]
-        waiting = again
-    return drafts
-
-
-def _targets(mentions: Iterable[Mention]) -> tuple[str, ...]:
-    """The terms of a glossary that are mentioned, each once."""
-    return tuple(dict.fromkeys(mention.target for mention in mentions))
-
-
-def _decode(
-    coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
-) -> dict[Request, list[Draft]]:
-    """The same, and what stands in a text to be copied through comes through."""
     drafts: dict[Request, list[Draft]] = {}
     jobs: list[Job] = []
     for request in dict.fromkeys(requests):

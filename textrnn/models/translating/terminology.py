@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class _Found(NamedTuple):
 
 
 def put_in_place(
-    draft: Draft, source: str, mentions: Sequence[Mention], can_be_said: Callable[[str], bool]
+    draft: Draft, source: str, mentions: Sequence[Mention], searched: Container[str]
 ) -> tuple[Draft, list[Mention]]:
     """A translation with each term instead of what was said for it, and the terms with no place.
 
@@ -41,8 +41,8 @@ def put_in_place(
         draft: as the model translates by itself.
         source: the text.
         mentions: the terms in it.
-        can_be_said: whether a search could say a term: one that it could not say gets a place even
-            where that is not clear.
+        searched: the terms that a search could say; another one gets a place even where that is
+            not clear.
     """
     spans = Spans.of(source, draft)
     if spans is None:
@@ -52,7 +52,7 @@ def put_in_place(
     lost: list[Mention] = []
     for mention in mentions:
         first, after_last, gain = spans.run(mention.span, free) if free.any() else (0, 0, _NONE)
-        if gain == _NONE or (gain < _CLEAR and can_be_said(mention.target)):
+        if gain == _NONE or (gain < _CLEAR and mention.target in searched):
             lost.append(mention)
             continue
         free[first:after_last] = False
