@@ -275,6 +275,7 @@ def test_terms_stand_where_their_words_went() -> None:
     found = model.translate("The cat sleeps. The <b>dog</b> runs.", glossary=terms)
     assert found.text == "Die Pudel ruht sich aus. <b>Er</b> rennt."
     assert not found.tokens
+    assert model.translate("The cat.", glossary={"the": "jene"}).text == "Jene Katze."
     same = model.translate("The cat sleeps.", glossary={"cat": "Katze"})
     assert same.tokens
     assert same == model.translate("The cat sleeps.")

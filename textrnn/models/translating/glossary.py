@@ -33,7 +33,7 @@ class Glossary:
 
     A term is found where it stands as a word or words of its own, not inside an address or a
     placeholder; one in small letters is found in capital letters too. Of terms that overlap the
-    longest counts.
+    longest counts. What begins a sentence begins with a capital letter, if the translation did.
 
     Args:
         terms: source term to target term.

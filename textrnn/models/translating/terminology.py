@@ -58,8 +58,9 @@ def put_in_place(
         free[first:after_last] = False
         term = letters[slice(*mention.span)]
         place = _place(draft.text, spans, (first, after_last), mention.target, term)
-        if draft.text[slice(*place)] != mention.target:
-            found.append(_Found((first, after_last), place, mention.target))
+        target = _as_written(mention.target, draft.text, place)
+        if draft.text[slice(*place)] != target:
+            found.append(_Found((first, after_last), place, target))
     for one in sorted(found, reverse=True):
         draft = _changed(draft, spans, one)
     return draft, lost
@@ -80,6 +81,13 @@ def _place(
     before = [len(marks) for marks in (mine[0], others[0]) if head.endswith(marks)]
     after = [len(marks) for marks in (mine[1], others[1] if ends else "") if tail.startswith(marks)]
     return begin - max(before, default=0), end + max(after, default=0)
+
+
+def _as_written(term: str, text: str, place: tuple[int, int]) -> str:
+    """A term with a capital letter, where it begins a sentence that began with one."""
+    before = text[: place[0]].rstrip()
+    begins = not before or before[-1] in _ENDS
+    return term[:1].upper() + term[1:] if begins and text[place[0]].isupper() else term
 
 
 def _marks(term: str) -> tuple[str, str]:
