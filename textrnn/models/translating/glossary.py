@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from textrnn.errors import DataError, UsageError
-from textrnn.generation import is_unspaced
 from textrnn.models.translating.spans import letters
 from textrnn.models.translating.verbatim import verbatim_parts
+from textrnn.models.translating.words import alone
 
 __all__ = ["Glossary", "Mention", "is_said"]
 
@@ -103,7 +103,7 @@ def is_said(term: str, text: str) -> bool:
     >>> is_said("Zug", "Der Zug kommt."), is_said("Zug", "Zugluft")
     (True, False)
     """
-    return re.search(_alone(term, re.escape(term)), text) is not None
+    return re.search(alone(term), text) is not None
 
 
 def _is_inside(some: tuple[int, int], part: tuple[int, int]) -> bool:
@@ -125,11 +125,4 @@ def _folded(term: str) -> str:
 
 def _pattern(term: str) -> str:
     words = r"\s+".join(map(re.escape, term.split()))
-    return _alone(term, f"(?i:{words})" if term == term.lower() else words)
-
-
-def _alone(term: str, pattern: str) -> str:
-    """A term's pattern, where it is no part of a longer word."""
-    before = r"(?<!\w)" if term[0].isalnum() and not is_unspaced(term[0]) else ""
-    after = r"(?!\w)" if term[-1].isalnum() and not is_unspaced(term[-1]) else ""
-    return before + pattern + after
+    return alone(term, f"(?i:{words})" if term == term.lower() else words)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from textrnn.models.translating.drafts import Draft
-from textrnn.models.translating.words import Words
+from textrnn.models.translating.words import Words, alone
 
 __all__ = ["TURNS", "Disguise", "disguised"]
 
@@ -70,7 +70,7 @@ class Disguise:
         return self._pattern().sub(lambda found: self.originals[found[0]], text)
 
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile("|".join(map(_alone, self.originals)))
+        return re.compile("|".join(map(alone, self.originals)))
 
 
 def disguised(text: str, items: Sequence[str], turn: int) -> Disguise | None:
@@ -95,7 +95,7 @@ def disguised(text: str, items: Sequence[str], turn: int) -> Disguise | None:
             return None
         originals[fitting[0]] = item
     by_item = {item: stand_in for stand_in, item in originals.items()}
-    pattern = "|".join(map(_alone, sorted(items, key=len, reverse=True)))
+    pattern = "|".join(map(alone, sorted(items, key=len, reverse=True)))
     times = dict.fromkeys(originals, 0)
 
     def stand_in(found: re.Match[str]) -> str:
@@ -116,10 +116,3 @@ def _fitting(item: str, turn: int) -> Sequence[str]:
 def _counts(item: str) -> bool:
     """Whether a placeholder is one of a number, such as ``%d``."""
     return re.fullmatch(r"%(\(\w+\))?[dif]", item) is not None
-
-
-def _alone(text: str) -> str:
-    """A pattern of a text that is no part of a longer word or number."""
-    before = r"(?<!\w)(?<!\d[.,:])" if text[0].isalnum() else ""
-    after = r"(?!\w)(?![.,:]\d)" if text[-1].isalnum() else ""
-    return before + re.escape(text) + after

@@ -12,7 +12,7 @@ from textrnn.engines import Floats
 from textrnn.generation import is_unspaced
 from textrnn.tokenizers import UNK, Tokenizer
 
-__all__ = ["Words", "align", "core", "source_pieces", "word_weights"]
+__all__ = ["Words", "align", "alone", "core", "source_pieces", "word_weights"]
 
 _SHARE = 0.5  # of the most looked-at word's weight, from which on another one is aligned too
 _UNKNOWN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
@@ -166,3 +166,19 @@ def core(word: str) -> str:
     """
     found = _CORE.search(word)
     return found[0] if found else word
+
+
+def alone(text: str, pattern: str | None = None) -> str:
+    """A pattern that finds a text where it is no part of a longer word or number.
+
+    Args:
+        text: what is to be found.
+        pattern: how it may be written; None: letter for letter.
+
+    >>> [bool(re.search(alone("Zug"), text)) for text in ("Der Zug.", "Zugluft")]
+    [True, False]
+    """
+    begins, ends = (one.isalnum() and not is_unspaced(one) for one in (text[0], text[-1]))
+    before = r"(?<!\w)(?<!\d[.,:])" if begins else ""
+    after = r"(?!\w)(?![.,:]\d)" if ends else ""
+    return before + (re.escape(text) if pattern is None else pattern) + after
