@@ -10,9 +10,9 @@ one row, as in decoding, by PyTorch. ``product`` is a matrix product with the LS
 the same tokens, forward and backward: what no cell that multiplies each token by all its parameters
 can be faster than.
 
-Times are of this process (``time.process_time``: another process's do not count), the least of some
-rounds, in which the cells take turns. ``torch.lstm`` is oneDNN's on a CPU, cuDNN's on a GPU; on a
-GPU the clock is the wall's.
+Times are the least of some rounds, in which the cells take turns: of this process on one thread
+(``time.process_time``: another process's do not count), by the wall's clock on several threads and
+on a GPU. ``torch.lstm`` is oneDNN's on a CPU, cuDNN's on a GPU.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Clock:
         if self._device.type == "cuda":
             torch.cuda.synchronize()
             return time.perf_counter()
-        return time.process_time()
+        return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
     def __call__(self, work: Callable[[], object]) -> float:
         started = self._now()
