@@ -25,10 +25,11 @@ import json
 import random
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from sentiment_shipped_data import joined, lines, number_of, rows
+from sentiment_shipped_data import joined, letters_of, lines, number_of, rows
 
 SIGNS = ("negative", "positive")
 REVIEWS_TO_VALIDATE = 200
@@ -56,7 +57,7 @@ def main(sets: Path, folder: Path) -> None:
     sentences = list(unique(sst(sets / "sst" / "stsa.binary.train"), without=asked))
     random.Random(2).shuffle(sentences)
     valid, kept = sentences[: len(sentences) // 10], sentences[len(sentences) // 10 :]
-    phrases = without_parts_of(valid, glue(sets / "sst" / "train.tsv"))
+    phrases = without_parts_of(valid, labelled(sets / "sst" / "train.tsv", headed=True))
     write(folder / "sst_train.jsonl", unique([*kept, *phrases], without=[*valid, *asked]))
     write(folder / "sst_valid.jsonl", valid)
     write(folder / "sst_test.jsonl", asked)
@@ -92,25 +93,16 @@ def sst(path: Path) -> Iterator[Labelled]:
         yield Labelled(joined(text), SIGNS[int(label)])
 
 
-def glue(path: Path) -> Iterator[Labelled]:
-    """Lines of 0 or 1 and a phrase or sentence; the first names the columns."""
-    return (Labelled(joined(text), SIGNS[int(label)]) for label, text in list(rows(path))[1:])
-
-
-def labelled(path: Path) -> Iterator[Labelled]:
-    """Lines of 0 or 1 and a snippet."""
-    return (Labelled(joined(text), SIGNS[int(label)]) for label, text in rows(path))
+def labelled(path: Path, *, headed: bool = False) -> Iterator[Labelled]:
+    """Lines of 0 or 1 and a text, behind one that names the columns where it is headed."""
+    for label, text in islice(rows(path), int(headed), None):
+        yield Labelled(joined(text), SIGNS[int(label)])
 
 
 def without_parts_of(sentences: Iterable[Labelled], some: Iterable[Labelled]) -> list[Labelled]:
     """Those of ``some`` whose letters do not stand in any of the sentences."""
-    held_out = "\n".join(letters(one.text) for one in sentences)
-    return [one for one in some if letters(one.text) not in held_out]
-
-
-def letters(text: str) -> str:
-    """A text's letters and digits."""
-    return "".join(character for character in text.casefold() if character.isalnum())
+    held_out = "\n".join(letters_of(one.text) for one in sentences)
+    return [one for one in some if letters_of(one.text) not in held_out]
 
 
 def unique(some: Iterable[Labelled], *, without: Iterable[Labelled]) -> Iterator[Labelled]:

@@ -223,8 +223,17 @@ def split_of(text: str) -> str:
 
 def number_of(text: str) -> int:
     """A number that hangs on the letters and digits of a text."""
-    letters = "".join(character for character in text.casefold() if character.isalnum())
-    return int.from_bytes(hashlib.blake2b(letters.encode(), digest_size=6).digest(), "big")
+    digest = hashlib.blake2b(letters_of(text).encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big")
+
+
+def letters_of(text: str) -> str:
+    """A text's letters and digits, whether capital or small.
+
+    >>> letters_of("It's 2!")
+    'its2'
+    """
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def unique(parts: Iterable[Part]) -> Iterator[Part]:

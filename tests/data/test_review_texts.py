@@ -49,9 +49,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     }
 
 
-def test_nothing_to_learn_from_stands_in_what_is_asked(
-    made: Made,
-) -> None:
+def test_nothing_to_learn_from_stands_in_what_is_asked(made: Made) -> None:
     texts = {name: {row["text"] for row in rows} for name, rows in made.items()}
     assert SHARED in texts["imdb_test"]
     assert len(texts["imdb_test"]) == 601
@@ -64,9 +62,7 @@ def test_nothing_to_learn_from_stands_in_what_is_asked(
     assert texts["snippets_valid"] == texts["sst_valid"]
 
 
-def test_no_phrase_is_a_part_of_a_sentence_held_out(
-    made: Made,
-) -> None:
+def test_no_phrase_is_a_part_of_a_sentence_held_out(made: Made) -> None:
     held_out = [row["text"] for row in made["sst_valid"]]
     phrases = {row["text"] for row in made["sst_train"]}
     assert len(held_out) == 4

@@ -86,10 +86,10 @@ class Marked:
 
 def marked(text: str) -> Marked | None:
     """A text without its tags; None where it has none, or nothing beside them."""
-    tags = find_tags(text)
+    if not (tags := find_tags(text)):
+        return None
     plain, places = taken_out(text, tags)
-    bare = clean(plain)
-    if not tags or not bare:
+    if not (bare := clean(plain)):
         return None
     starts = np.concatenate([[0], np.cumsum([not char.isspace() for char in plain])])
     closed_by = _pairs(tags)

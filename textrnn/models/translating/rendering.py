@@ -48,8 +48,8 @@ def _unmarked(
     asked = {
         request: text
         for request in dict.fromkeys(requests)
-        if not find_tags(request.prefix) and not is_verbatim(request.text)
         if (text := marked(request.text)) is not None
+        if not find_tags(request.prefix) and not is_verbatim(request.text)
     }
     if not asked:
         return {}
