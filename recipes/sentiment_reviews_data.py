@@ -138,4 +138,6 @@ def write_lines(path: Path, records: Iterable[dict[str, str]]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: python {sys.argv[0]} SETS FOLDER")
     main(Path(sys.argv[1]), Path(sys.argv[2]))

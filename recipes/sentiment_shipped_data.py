@@ -269,4 +269,6 @@ def write(path: Path, parts: Iterable[Part]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: python {sys.argv[0]} SETS FOLDER")
     main(Path(sys.argv[1]), Path(sys.argv[2]))
