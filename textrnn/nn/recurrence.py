@@ -25,16 +25,25 @@ _IN_CACHE = 1 << 17  # numbers of one gate in a stretch, by measurement
 
 
 class Gates(Protocol):
-    """Element by element, from the parts of the logits to z and c, and their gradients back."""
+    """Element by element, from the parts of the logits to z and c, and the gradients back.
 
-    def open(self, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The parts to z, within [0, 1], and c."""
+    The last part is that of c, those before it are of the gates.
+    """
+
+    def share(self, logits: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The gates' logits to z, within [0, 1], and behind it what :meth:`share_grads` wants."""
         ...
 
-    def close(
-        self, parts: Sequence[Tensor], opened: tuple[Tensor, Tensor], grads: tuple[Tensor, Tensor]
-    ) -> Sequence[Tensor]:
-        """The gradients of the parts, from those of the logit of z and of c (theirs to reuse)."""
+    def share_grads(self, shared: tuple[Tensor, ...], grad: Tensor) -> Sequence[Tensor]:
+        """The gradients of the gates' logits, from that of the logit of z (its to reuse)."""
+        ...
+
+    def candidate(self, logit: Tensor) -> Tensor:
+        """The last part to c."""
+        ...
+
+    def candidate_grad(self, logit: Tensor, grad: Tensor) -> Tensor:
+        """The gradient of the last part, of any precision, from that of c (its to reuse)."""
         ...
 
 
@@ -72,7 +81,9 @@ class _Mixing(torch.autograd.Function):
         states = start.new_empty(*logits.shape[:2], start.shape[-1])
         state = start
         for first, last in _stretches(states, method):
-            share, candidate = gates.open(_parts(logits[first:last], start))
+            *opening, entering = _parts(logits[first:last], start)
+            share = gates.share([_by_time(part, start) for part in opening])[0]
+            candidate = gates.candidate(_by_time(entering, start))
             state = _advance(share, candidate, state, states[first:last], method)
         ctx.gates, ctx.method = gates, method
         ctx.save_for_backward(logits, start, states)
@@ -85,16 +96,21 @@ class _Mixing(torch.autograd.Function):
         grad_logits = torch.empty_like(logits)
         behind = torch.zeros_like(start)  # what the times after a stretch want of its last state
         for first, last in reversed(list(_stretches(states, ctx.method))):
-            parts = _parts(logits[first:last], start)
-            share, candidate = ctx.gates.open(parts)
-            wanted, behind = _retreat(1.0 - share, grad[first:last], behind, ctx.method)
-            change = torch.empty_like(wanted)
-            torch.sub(candidate[1:], states[first : last - 1], out=change[1:])
-            torch.sub(candidate[0], states[first - 1] if first else start, out=change[0])
-            grad_logit = torch.ops.aten.sigmoid_backward(change.mul_(wanted), share)
-            grads = ctx.gates.close(parts, (share, candidate), (grad_logit, wanted.mul_(share)))
-            places = grad_logits[first:last].chunk(len(parts), -1)
-            for place, value in zip(places, grads, strict=True):
+            *opening, entering = _parts(logits[first:last], start)
+            shared = ctx.gates.share([_by_time(part, start) for part in opening])
+            share = shared[0]
+            keep = 1.0 - share
+            wanted, behind = _retreat(keep, grad[first:last], behind, ctx.method)
+            # The gradient of the logit of z: wanted z (1 - z) (c - h(t-1)), of which z (c - h(t-1))
+            # is how far the state has moved.
+            moved = torch.empty_like(wanted)
+            torch.sub(states[first + 1 : last], states[first : last - 1], out=moved[1:])
+            torch.sub(states[first], states[first - 1] if first else start, out=moved[0])
+            grads = [
+                *ctx.gates.share_grads(shared, moved.mul_(keep).mul_(wanted)),
+                ctx.gates.candidate_grad(entering, wanted.mul_(share)),
+            ]
+            for place, value in zip(_parts(grad_logits[first:last], start), grads, strict=True):
                 place.copy_(value)
         return None, None, grad_logits, behind
 
@@ -107,8 +123,13 @@ def _stretches(states: Tensor, method: Method) -> Iterator[tuple[int, int]]:
 
 
 def _parts(logits: Tensor, start: Tensor) -> Sequence[Tensor]:
-    """The logits' parts in the precision of the state."""
-    return [part.to(start.dtype) for part in logits.chunk(logits.shape[-1] // start.shape[-1], -1)]
+    """The parts of the logits, each as wide as the state."""
+    return logits.chunk(logits.shape[-1] // start.shape[-1], -1)
+
+
+def _by_time(part: Tensor, start: Tensor) -> Tensor:
+    """A part in the precision of the state, and time by time in memory whatever it was before."""
+    return torch.empty(part.shape, dtype=start.dtype, device=start.device).copy_(part)
 
 
 def _advance(

@@ -20,8 +20,9 @@ class MixingCell(Cell):
     """h' = h + z (c - h), with z and c from one projection of the input alone.
 
     A whole sequence is one matrix product and then :func:`mix_over_time`; a step costs the same
-    wherever it stands. A subclass states how many ``gates`` the projection has and writes
-    :meth:`open` and :meth:`close`. There is no hidden-to-hidden matrix.
+    wherever it stands. A subclass states how many parts the projection has, the candidate's among
+    them, as ``gates``, and writes :meth:`share` and :meth:`share_grads`. There is no
+    hidden-to-hidden matrix.
     """
 
     gates: ClassVar[int]
@@ -52,14 +53,25 @@ class MixingCell(Cell):
         reset_gates(self.weight_input, self.gates)
 
     @abstractmethod
-    def open(self, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The parts of the projection to z, within [0, 1], and c."""
+    def share(self, logits: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The gates' logits to z, within [0, 1], and behind it what :meth:`share_grads` wants."""
 
     @abstractmethod
-    def close(
-        self, parts: Sequence[Tensor], opened: tuple[Tensor, Tensor], grads: tuple[Tensor, Tensor]
-    ) -> Sequence[Tensor]:
-        """The gradients of the parts, from those of the logit of z and of c (theirs to reuse)."""
+    def share_grads(self, shared: tuple[Tensor, ...], grad: Tensor) -> Sequence[Tensor]:
+        """The gradients of the gates' logits, from that of the logit of z (its to reuse)."""
+
+    def candidate(self, logit: Tensor) -> Tensor:
+        """The last part of the projection to c: here, as it is."""
+        return logit
+
+    def candidate_grad(self, logit: Tensor, grad: Tensor) -> Tensor:
+        """The gradient of the last part, of any precision, from that of c (its to reuse)."""
+        return grad
+
+    def open(self, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The parts of a projection to z and c."""
+        *gates, candidate = parts
+        return self.share(gates)[0], self.candidate(candidate)
 
     def project(self, inputs: Tensor) -> Tensor:
         """Inputs (..., I) to (..., G H)."""

@@ -30,13 +30,11 @@ class MinGRU(MixingCell):
 
     gates = 2
 
-    def open(self, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """See :meth:`MixingCell.open`."""
-        update, candidate = parts
-        return torch.sigmoid(update), candidate
+    def share(self, logits: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """See :meth:`MixingCell.share`."""
+        (update,) = logits
+        return (torch.sigmoid(update),)
 
-    def close(
-        self, parts: Sequence[Tensor], opened: tuple[Tensor, Tensor], grads: tuple[Tensor, Tensor]
-    ) -> Sequence[Tensor]:
-        """See :meth:`MixingCell.close`."""
-        return grads
+    def share_grads(self, shared: tuple[Tensor, ...], grad: Tensor) -> Sequence[Tensor]:
+        """See :meth:`MixingCell.share_grads`."""
+        return (grad,)

@@ -34,20 +34,12 @@ class MinLSTM(MixingCell):
         with torch.no_grad():
             nn.init.ones_(self.bias_input.chunk(3)[0])
 
-    def open(self, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """See :meth:`MixingCell.open`."""
-        forget, enter, candidate = parts
-        entered = torch.sigmoid(enter)
-        return entered / (torch.sigmoid(forget) + entered + _TINY), candidate
+    def share(self, logits: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """See :meth:`MixingCell.share`: i / (f + i), f and i."""
+        forget, enter = (torch.sigmoid(logit) for logit in logits)
+        return enter / (forget + enter + _TINY), forget, enter
 
-    def close(
-        self, parts: Sequence[Tensor], opened: tuple[Tensor, Tensor], grads: tuple[Tensor, Tensor]
-    ) -> Sequence[Tensor]:
-        """See :meth:`MixingCell.close`: the logit of i / (f + i) is log i - log f."""
-        forget, enter, _ = parts
-        grad, grad_candidate = grads
-        return (
-            torch.sigmoid(-forget).mul_(grad).neg_(),
-            torch.sigmoid(-enter).mul_(grad),
-            grad_candidate,
-        )
+    def share_grads(self, shared: tuple[Tensor, ...], grad: Tensor) -> Sequence[Tensor]:
+        """See :meth:`MixingCell.share_grads`: the logit of i / (f + i) is log i - log f."""
+        _, forget, enter = shared
+        return forget.sub_(1.0).mul_(grad), grad.addcmul(grad, enter, value=-1.0)

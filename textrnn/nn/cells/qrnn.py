@@ -54,17 +54,23 @@ class QRNN(MixingCell):
         """Of c, and of the inputs before."""
         return self.hidden_size, self.projected_size - self.input_size
 
-    def open(self, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """See :meth:`MixingCell.open`."""
-        forget, candidate = parts
-        return torch.sigmoid(-forget), torch.tanh(candidate)
+    def share(self, logits: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """See :meth:`MixingCell.share`: 1 - f."""
+        (forget,) = logits
+        return (torch.sigmoid(-forget),)
 
-    def close(
-        self, parts: Sequence[Tensor], opened: tuple[Tensor, Tensor], grads: tuple[Tensor, Tensor]
-    ) -> Sequence[Tensor]:
-        """See :meth:`MixingCell.close`."""
-        grad, grad_candidate = grads
-        return grad.neg_(), torch.ops.aten.tanh_backward(grad_candidate, opened[1])
+    def share_grads(self, shared: tuple[Tensor, ...], grad: Tensor) -> Sequence[Tensor]:
+        """See :meth:`MixingCell.share_grads`."""
+        return (grad.neg_(),)
+
+    def candidate(self, logit: Tensor) -> Tensor:
+        """See :meth:`MixingCell.candidate`."""
+        return torch.tanh(logit)
+
+    def candidate_grad(self, logit: Tensor, grad: Tensor) -> Tensor:
+        """See :meth:`MixingCell.candidate_grad`."""
+        entered = torch.tanh(logit.to(grad.dtype))
+        return grad.mul_(1.0 - entered * entered)
 
     def project(self, inputs: Tensor) -> Tensor:
         """Nothing: the window needs the state."""
