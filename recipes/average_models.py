@@ -5,7 +5,8 @@
 Of models that went on from one another, or ended one run at several places, so that they lie in one
 valley (Izmailov et al. 2018, arXiv:1803.05407, section 3.1). All have one network and one
 vocabulary; one that is named twice counts twice. FOLDER gets the mean, its graphs, and what else
-the last of them has but for its scores: measure anew with textrnn evaluate.
+the last of them has but what was measured, its scores and a classifier's calibration: see textrnn
+evaluate.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from textrnn.model_folder import (
     write_model_folder,
 )
 
-FILLED_IN = {"format_version", "textrnn_version", "files", "parameters_sha256", "reached"}
-MEASURED = re.compile(r"^## (?:Scores|Speed)\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+FILLED_IN = {"format_version", "textrnn_version", "files", "parameters_sha256"}
+MEASURED = {"reached", "calibration"}
+MEASURED_IN_CARD = re.compile(r"^## (?:Scores|Speed)\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
 def main(folder: Path, names: Sequence[str]) -> None:
@@ -44,12 +46,13 @@ def main(folder: Path, names: Sequence[str]) -> None:
     last = models[-1]
     for model in models[:-1]:
         check_alike(model, last)
+    left_out = FILLED_IN | MEASURED
     separate = any(name.startswith("source/") for name in last.files)
     contents = FolderContents(
-        config={key: value for key, value in last.config.items() if key not in FILLED_IN},
+        config={key: value for key, value in last.config.items() if key not in left_out},
         tensors=mean([model.tensors() for model in models]),
         tokenizer=last.tokenizer(),
-        card=MEASURED.sub("", last.card()),
+        card=MEASURED_IN_CARD.sub("", last.card()),
         extra={name: last.file(name) for name in last.files if name.startswith("training/")},
         source_tokenizer=last.source_tokenizer() if separate else None,
     )
@@ -62,6 +65,7 @@ def check_alike(model: ModelFolder, other: ModelFolder) -> None:
     for what, differs in (
         ("network", _network(model) != _network(other)),
         ("vocabulary", _vocabularies(model) != _vocabularies(other)),
+        ("labels", model.config.get("labels") != other.config.get("labels")),
     ):
         if differs:
             raise UsageError(f"{model.path} and {other.path} have not the same {what}")
