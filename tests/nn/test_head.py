@@ -15,7 +15,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from textrnn.config import LanguageModelHeadSettings
 from textrnn.errors import UsageError
 from textrnn.nn import AdaptiveHead, OutputHead, head, linear_cross_entropy
-from textrnn.nn.head import divergence
 
 E = 6
 
@@ -67,33 +66,6 @@ def test_the_loss_is_the_cross_entropy_for_any_size(rows: int, vocab: int, seed:
     values, targets = some_case(rows, vocab, torch.float64)
     whole = F.cross_entropy(F.linear(*values), targets, reduction="sum")
     torch.testing.assert_close(linear_cross_entropy(*values, targets), whole)
-
-
-@pytest.mark.parametrize("elements", [1, 400, 10**7])
-@pytest.mark.parametrize("rows_of_float32", [1, 7, 128])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_r_drop_adds_how_far_apart_the_rows_of_a_pair_are(
-    elements: int, rows_of_float32: int, smoothing: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Equation 4 of the paper, by PyTorch's own divergence, in value and in every gradient."""
-    monkeypatch.setattr(head, "BLOCK_ELEMENTS", elements)
-    monkeypatch.setattr(head, "CHUNK_ROWS", rows_of_float32)
-    torch.manual_seed(0)
-    values, targets = some_case(54, 11, torch.float64)
-    targets = targets[:27].repeat_interleave(2)
-    logits = F.linear(*values)
-    whole = F.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
-    p, q = logits.log_softmax(-1)[::2], logits.log_softmax(-1)[1::2]
-    both = [F.kl_div(a, b, reduction="sum", log_target=True) for a, b in ((p, q), (q, p))]
-    whole = whole + 3.0 * sum(both) / 2
-    (whole * 0.37).backward()
-    expected = gradients(values)
-    loss = linear_cross_entropy(*values, targets, smoothing, 3.0)
-    (loss * 0.37).backward()
-    torch.testing.assert_close(loss, whole, rtol=1e-11, atol=1e-11)
-    torch.testing.assert_close(gradients(values), expected, rtol=1e-11, atol=1e-11)
-    apart = divergence(logits.unflatten(0, (-1, 2)), logits.softmax(-1).unflatten(0, (-1, 2)))
-    torch.testing.assert_close(apart, sum(both))
 
 
 def test_a_part_that_does_not_learn_gets_no_gradient() -> None:

@@ -15,7 +15,6 @@ from textrnn.config import (
 )
 from textrnn.data import IGNORE, LabelledBatches, LabelledCorpus
 from textrnn.errors import ModelFolderError
-from textrnn.nn.dropout import replace_words
 from textrnn.tasks._classification_network import ClassificationNetwork
 from textrnn.tasks.classification import Classification, predict
 from textrnn.training import Evaluated, StepDone, Trainer, make_accelerator
@@ -148,37 +147,6 @@ def test_several_labels_have_a_loss_each() -> None:
         logits[1:], targets[1:].float(), reduction="sum"
     )
     torch.testing.assert_close(net(ids, lengths, targets).total, less)
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_r_drop_reads_every_text_twice_in_training_only(several: bool) -> None:
-    """Half of the paper's loss (arXiv:2106.14448, equation 4): without dropout it is as before."""
-    net = network(labels=3, multi_label=several)
-    ids, lengths = batch()
-    targets = torch.tensor([[1, 0, 1], [0, 0, 0], [0, 1, 0]] * 2 if several else [0, 1, 2] * 2)
-    targets[1] = IGNORE
-    plain = net.eval()(ids, lengths, targets).total
-    net.r_drop = 5.0
-    torch.testing.assert_close(net(ids, lengths, targets).total, plain)
-    torch.testing.assert_close(net.train()(ids, lengths, targets).total, plain)
-    net.word_dropout = 0.5
-    torch.manual_seed(7)
-    found = net(ids, lengths, targets).total
-    torch.manual_seed(7)
-    twice = replace_words(ids.repeat_interleave(2, 0), 0.5)
-    logits = net.logits(twice, lengths.repeat_interleave(2))
-    keep = [0, 1, *range(4, 12)]
-    logits, wanted = logits[keep], targets.repeat_interleave(2, 0)[keep]
-    functional = torch.nn.functional
-    if several:
-        total = functional.binary_cross_entropy_with_logits(logits, wanted.float(), reduction="sum")
-        logits = torch.stack([logits, torch.zeros_like(logits)], -1)  # yes and no
-    else:
-        total = functional.cross_entropy(logits, wanted, reduction="sum")
-    p, q = logits.log_softmax(-1)[::2], logits.log_softmax(-1)[1::2]
-    for a, b in ((p, q), (q, p)):
-        total = total + 5.0 / 2 * functional.kl_div(a, b, reduction="sum", log_target=True)
-    torch.testing.assert_close(found, total / 2)
 
 
 def test_word_dropout_applies_in_training_only() -> None:

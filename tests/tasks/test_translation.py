@@ -24,7 +24,6 @@ from textrnn.data import IGNORE, PairBatch
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import FolderContents, ModelFolder, open_model_folder, write_model_folder
 from textrnn.nn import attention, cells, select_rows
-from textrnn.nn.dropout import replace_words
 from textrnn.tasks import network_from_folder, state_tensors
 from textrnn.tasks._greedy import greedy
 from textrnn.tasks.translation import (
@@ -161,34 +160,6 @@ def test_the_loss_is_summed_over_real_targets(tied: str, training: bool) -> None
     torch.testing.assert_close(loss.total, expected)
     assert loss.penalty.item() == 0.0
     assert loss.state == ()
-
-
-@every_head
-def test_r_drop_reads_every_pair_twice_in_training_alone(tied: str) -> None:
-    """Half of the paper's loss (arXiv:2106.14448, equation 4): without dropout it is as before."""
-    network, batch = some_network(tied=tied), some_pairs()
-    plain = network(*arguments(batch)).total
-    network.r_drop = 5.0
-    torch.testing.assert_close(network(*arguments(batch)).total, plain)
-    torch.testing.assert_close(network.train()(*arguments(batch)).total, plain)
-    network.word_dropout = 0.5
-    torch.manual_seed(7)
-    found = network(*arguments(batch)).total
-    torch.manual_seed(7)
-    source, ids = (
-        replace_words(each.repeat_interleave(2, 0), 0.5) for each in (batch.source, batch.ids)
-    )
-    memory, first = network.encode(source, batch.source_lengths.repeat_interleave(2))
-    logits = network.logits(network.decode(ids, first, memory)[0])
-    targets = batch.targets.repeat_interleave(2, 0)
-    total = F.cross_entropy(
-        logits.flatten(0, 1), targets.flatten(), reduction="sum", ignore_index=IGNORE
-    )
-    real = batch.targets != IGNORE
-    p, q = logits.log_softmax(-1)[::2][real], logits.log_softmax(-1)[1::2][real]
-    for a, b in ((p, q), (q, p)):
-        total = total + 5.0 / 2 * F.kl_div(a, b, reduction="sum", log_target=True)
-    torch.testing.assert_close(found, total / 2)
 
 
 def test_words_are_dropped_on_both_sides_in_training_alone(

@@ -134,15 +134,12 @@ class TranslationTrainingSettings(RunSettings):
     """A translator's run: sentence pairs of like lengths, ``batch_tokens`` of a side a batch.
 
     At each evaluation ``evaluate_sentences`` of the validation pairs are translated greedily for
-    BLEU; the best weights are those of the lowest loss, or of the highest BLEU. With ``r_drop``
-    above 0 each pair is read twice, and so much weight is on how far the two answers are apart
-    (R-Drop, arXiv:2106.14448); the loss that training reports contains it.
+    BLEU; the best weights are those of the lowest loss, or of the highest BLEU.
     """
 
     batch_tokens: Annotated[int, Field(ge=1, le=1 << 24)] = 3000
     label_smoothing: Probability = 0.0
     word_dropout: Probability = 0.0
-    r_drop: NotNegative = 0.0
     criterion: Literal["loss", "bleu"] = "loss"
     evaluate_sentences: NotNegativeInt = 500
 
@@ -159,13 +156,12 @@ class ClassificationTrainingSettings(RunSettings):
     ``batch_tokens`` bounds a batch's rows times its width, padding counted, so that a batch of long
     texts has fewer rows. ``class_weights`` multiply the loss of each class's texts: ``balanced``
     takes N / (C n) for a class with n of N texts, a mapping gives them by label. The best weights
-    are those of the best ``criterion`` on the validation data. ``r_drop`` as for a translator.
+    are those of the best ``criterion`` on the validation data.
     """
 
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
     batch_tokens: Annotated[int, Field(ge=1, le=1 << 24)] = 16_384
     label_smoothing: Probability = 0.0
     word_dropout: Probability = 0.0
-    r_drop: NotNegative = 0.0
     class_weights: Literal["balanced"] | dict[str, Positive] | None = None
     criterion: Literal["accuracy", "macro_f1", "loss"] = "accuracy"

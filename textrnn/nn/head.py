@@ -17,7 +17,6 @@ from textrnn.errors import UsageError
 __all__ = [
     "AdaptiveHead",
     "OutputHead",
-    "divergence",
     "linear_cross_entropy",
     "log_probs_of",
     "make_head",
@@ -46,7 +45,6 @@ class _LinearCrossEntropy(torch.autograd.Function):
         bias: Tensor,
         targets: Tensor,
         smoothing: float,
-        r_drop: float,
         learning: bool,
     ) -> Tensor:
         ctx.dtypes = hidden.dtype, weight.dtype, bias.dtype
@@ -62,7 +60,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         bias_grad: Tensor | None = None
         for inputs, chosen in _blocks(hidden, targets, rows_at_once(weight.shape[0])):
             block = torch.addmm(offset, inputs, matrix.t())
-            losses += _losses_and_errors(block, chosen, exact, smoothing, r_drop)
+            losses += _losses_and_errors(block, chosen, exact, smoothing)
             if learning:
                 hidden_grads.append(block @ matrix)
                 weight_part = (block.t() @ inputs).to(exact)
@@ -76,21 +74,20 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, None]:
         hidden, weight, bias = (
             (saved * grads[0]).to(dtype)
             for saved, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)
         )
-        return hidden, weight, bias, None, None, None, None
+        return hidden, weight, bias, None, None, None
 
 
 def _blocks(hidden: Tensor, targets: Tensor, rows: int) -> Iterator[tuple[Tensor, Tensor]]:
-    rows += rows % 2  # the two rows of a pair stay together
     return zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True)
 
 
 def _losses_and_errors(
-    block: Tensor, targets: Tensor, exact: torch.dtype, smoothing: float, r_drop: float
+    block: Tensor, targets: Tensor, exact: torch.dtype, smoothing: float
 ) -> Tensor:
     """The summed loss of logits (N, V), which become the errors, softmax minus the targets."""
     total = torch.zeros((), dtype=exact, device=block.device)
@@ -101,53 +98,16 @@ def _losses_and_errors(
         # The largest probability is 1 / sum(exp(x - max)): no second pass of exponentials.
         normalisers = values.amax(1) - errors.amax(1).log()
         total += normalisers.sum() - (1.0 - smoothing) * values.gather(1, chosen).sum()
-        apart = None
-        if r_drop:
-            divergence, apart = _divergence_and_errors(values, errors)
-            total += 0.5 * r_drop * divergence
         if smoothing:
             total -= share * values.sum()
             errors -= share
         errors.scatter_add_(1, chosen, errors.new_full(chosen.shape, smoothing - 1.0))
-        if apart is not None:
-            errors.add_(apart, alpha=0.5 * r_drop)
         logits.copy_(errors)
     return total
 
 
-def _divergence_and_errors(logits: Tensor, probs: Tensor) -> tuple[Tensor, Tensor]:
-    """:func:`divergence` of pairs of rows (2 N, V), and its gradient; softmax gives ``probs``."""
-    paired, shares = (rows.view(-1, 2, rows.shape[1]) for rows in (logits, probs))
-    apart = paired - paired.flip(1)
-    further = shares - shares.flip(1)
-    total = 0.5 * (further * apart).sum()
-    apart -= (shares * apart).sum(-1, keepdim=True)
-    return total, further.addcmul_(shares, apart).flatten(0, 1)
-
-
-def divergence(logits: Tensor, probs: Tensor) -> Tensor:
-    """How far apart two answers of each pair are: KL(p || q) + KL(q || p), summed, in nats.
-
-    Args:
-        logits: (N, 2, C).
-        probs: (N, 2, C), what they say: their softmax, or the sigmoid of each.
-
-    >>> logits = torch.tensor([[[0.0, 0.0], [0.0, 2.0]]])
-    >>> p, q = logits[0].softmax(-1)
-    >>> divergence(logits, logits.softmax(-1)) - (p * (p / q).log() + q * (q / p).log()).sum()
-    tensor(0.)
-    """
-    (one, other), (p, q) = logits.unbind(1), probs.unbind(1)
-    return ((p - q) * (one - other)).sum()
-
-
 def linear_cross_entropy(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    targets: Tensor,
-    label_smoothing: float = 0.0,
-    r_drop: float = 0.0,
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
 ) -> Tensor:
     """The summed cross-entropy, in nats, of ``softmax(hidden weight^T + bias)`` and the targets.
 
@@ -162,8 +122,6 @@ def linear_cross_entropy(
         targets: ids (N,).
         label_smoothing: the share of a target's probability that is spread evenly over all V
             (Szegedy et al. 2016, arXiv:1512.00567, section 7).
-        r_drop: alpha of R-Drop (Liang et al. 2021, arXiv:2106.14448, section 2), where rows 2 k and
-            2 k + 1 are of one token, read twice: half of it times :func:`divergence` is added.
 
     >>> hidden, weight, targets = torch.randn(3, 4), torch.randn(5, 4), torch.tensor([0, 4, 2])
     >>> whole = F.cross_entropy(hidden @ weight.t(), targets, reduction="sum")
@@ -173,7 +131,7 @@ def linear_cross_entropy(
     """
     learning = torch.is_grad_enabled()  # always False inside of the function
     return _LinearCrossEntropy.apply(  # type: ignore[no-any-return, no-untyped-call]
-        hidden, weight, bias, targets, label_smoothing, r_drop, learning
+        hidden, weight, bias, targets, label_smoothing, learning
     )
 
 
@@ -215,16 +173,10 @@ class OutputHead(nn.Module):
         """(N, H) to the log-probabilities (N,) of the targets (N,)."""
         return self.log_probs(hidden).gather(1, targets.unsqueeze(1)).squeeze(1)
 
-    def loss(
-        self, hidden: Tensor, targets: Tensor, label_smoothing: float = 0.0, r_drop: float = 0.0
-    ) -> Tensor:
-        """The summed cross-entropy in nats of hidden (N, H) against targets (N,).
-
-        ``label_smoothing`` and ``r_drop`` as in :func:`linear_cross_entropy`.
-        """
-        return linear_cross_entropy(
-            self.projection(hidden), self.weight, self.bias, targets, label_smoothing, r_drop
-        )
+    def loss(self, hidden: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
+        projected = self.projection(hidden)
+        return linear_cross_entropy(projected, self.weight, self.bias, targets, label_smoothing)
 
 
 class AdaptiveHead(nn.Module):

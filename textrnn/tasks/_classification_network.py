@@ -13,7 +13,6 @@ from textrnn.config import ClassificationHeadSettings, EncoderSettings
 from textrnn.data import IGNORE
 from textrnn.nn.dropout import LockedDropout, replace_words
 from textrnn.nn.encoder import Encoder, State, detach
-from textrnn.nn.head import divergence
 from textrnn.nn.pooling import Pooled, Pooling
 from textrnn.tasks._base import Loss
 from textrnn.tasks._graphs import flat_state, nested_state
@@ -69,7 +68,6 @@ class ClassificationNetwork(nn.Module):
         self.head = nn.Sequential(*layers, nn.Linear(size, labels))
         self.label_smoothing = 0.0
         self.word_dropout = 0.0
-        self.r_drop = 0.0
         self.class_weights: Tensor | None = None
         self._parts = [cell.state_parts for cell in self.encoder.cells()]
 
@@ -140,23 +138,17 @@ class ClassificationNetwork(nn.Module):
     ) -> Loss:
         """The summed loss over the texts whose targets are not IGNORE.
 
-        Targets are labels (B,), or (B, C) of 0 and 1 where a text may have several. Smoothing,
-        class weights and R-Drop, for which every text is read twice, apply in training only.
-        ``state`` is there for the training loop.
+        Targets are labels (B,), or (B, C) of 0 and 1 where a text may have several. Smoothing and
+        class weights apply in training only. ``state`` is there for the training loop.
         """
-        smoothing, weights, r_drop, times = 0.0, None, 0.0, 1
+        smoothing, weights = 0.0, None
         if self.training:
             smoothing, weights = self.label_smoothing, self.class_weights
-            r_drop, times = self.r_drop, 2 if self.r_drop else 1
-            ids, lengths, targets = (
-                each.repeat_interleave(times, 0) for each in (ids, lengths, targets)
-            )
             ids = replace_words(ids, self.word_dropout)
         logits = self.logits(ids, lengths)
         if weights is not None:
             weights = weights.to(logits.device)
-        several = self.head_settings.multi_label
-        if several:
+        if self.head_settings.multi_label:
             total = several_loss(logits, targets, smoothing, weights)
         else:
             total = F.cross_entropy(
@@ -167,12 +159,7 @@ class ClassificationNetwork(nn.Module):
                 label_smoothing=smoothing,
                 reduction="sum",
             )
-        if r_drop:
-            real = (targets.reshape(len(targets), -1) != IGNORE).all(1)
-            paired = logits[real].view(-1, 2, logits.shape[1])
-            probs = torch.sigmoid(paired) if several else torch.softmax(paired, -1)
-            total = total + 0.5 * r_drop * divergence(paired, probs)
-        return Loss(total / times, torch.zeros((), device=total.device), ())
+        return Loss(total, torch.zeros((), device=total.device), ())
 
 
 def several_loss(

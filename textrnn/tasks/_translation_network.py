@@ -80,7 +80,6 @@ class TranslationNetwork(nn.Module):
         self.head = OutputHead(self.decoder.output_size, vocab_size, tied)
         self.label_smoothing = 0.0
         self.word_dropout = 0.0
-        self.r_drop = 0.0
 
     def encode(self, source: Tensor, lengths: Tensor) -> tuple[Memory, DecoderState]:
         """Read the source.
@@ -132,25 +131,17 @@ class TranslationNetwork(nn.Module):
         targets: Tensor,
         state: tuple[()] | None = None,
     ) -> Loss:
-        """The summed loss over the targets that are not IGNORE.
+        """The summed loss over the targets that are not IGNORE, smoothed in training only.
 
-        Smoothing and R-Drop, for which every pair is read twice, apply in training only. ``state``
-        is there for the training loop; nothing is carried from batch to batch.
+        ``state`` is there for the training loop; nothing is carried from batch to batch.
         """
-        smoothing, r_drop, times = 0.0, 0.0, 1
+        smoothing = 0.0
         if self.training:
-            smoothing, r_drop, times = self.label_smoothing, self.r_drop, 2 if self.r_drop else 1
-            source, source_lengths, ids = (
-                each.repeat_interleave(times, 0) for each in (source, source_lengths, ids)
-            )
+            smoothing = self.label_smoothing
             source = replace_words(source, self.word_dropout)
             ids = replace_words(ids, self.word_dropout)
         memory, first = self.encode(source, source_lengths)
         hidden, _, _ = self.decode(ids, first, memory)
         real = targets != IGNORE
-        by_place = torch.stack(
-            [hidden[time::times] for time in range(times)], 2
-        )  # (B, T, times, H)
-        wanted = targets[real].repeat_interleave(times)
-        total = self.head.loss(by_place[real].flatten(0, 1), wanted, smoothing, r_drop) / times
+        total = self.head.loss(hidden[real], targets[real], smoothing)
         return Loss(total, torch.zeros((), device=total.device), ())

@@ -45,7 +45,7 @@ class Classification(Task):
 
     Args:
         network: the network.
-        training: smoothing, word dropout, R-Drop, and what the best weights are chosen by.
+        training: smoothing, word dropout, and what the best weights are chosen by.
         train: the batches of an epoch, counted from 0.
         valid: validation batches, if there are any.
         class_weights: (C,), of each label's texts in the loss; None: 1.
@@ -67,7 +67,6 @@ class Classification(Task):
         self.network: ClassificationNetwork = network
         network.label_smoothing = training.label_smoothing
         network.word_dropout = training.word_dropout
-        network.r_drop = training.r_drop
         network.class_weights = None if class_weights is None else torch.tensor(class_weights)
         self.criterion = training.criterion
         self.higher_is_better = training.criterion != "loss"

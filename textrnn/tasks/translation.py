@@ -65,7 +65,7 @@ class Translation(Task):
 
     Args:
         network: the network.
-        training: smoothing, word dropout and R-Drop, and what the best weights are chosen by.
+        training: smoothing and word dropout, and what the best weights are chosen by.
         train: the batches of an epoch, counted from 0.
         valid: validation pairs, if there are any.
 
@@ -85,7 +85,6 @@ class Translation(Task):
         self.network: TranslationNetwork = network
         network.label_smoothing = training.label_smoothing
         network.word_dropout = training.word_dropout
-        network.r_drop = training.r_drop
         self.criterion = training.criterion
         self.higher_is_better = training.criterion == "bleu"
         if self.higher_is_better and valid is not None and not valid.sources:
