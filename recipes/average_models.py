@@ -27,8 +27,8 @@ from textrnn.model_folder import (
     open_model_folder,
     write_model_folder,
 )
+from textrnn.recipe.exporting import FILLED_IN
 
-FILLED_IN = {"format_version", "textrnn_version", "files", "parameters_sha256"}
 MEASURED = {"reached", "calibration"}
 MEASURED_IN_CARD = re.compile(r"^## (?:Scores|Speed)\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
@@ -46,7 +46,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
     last = models[-1]
     for model in models[:-1]:
         check_alike(model, last)
-    left_out = FILLED_IN | MEASURED
+    left_out = {*FILLED_IN, *MEASURED}
     separate = any(name.startswith("source/") for name in last.files)
     contents = FolderContents(
         config={key: value for key, value in last.config.items() if key not in left_out},

@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,17 @@ def test_models_of_another_network_or_vocabulary_are_refused(
     with pytest.raises(UsageError, match="give two models or more"):
         script.main(tmp_path / "mean", [str(one)])
     assert not (tmp_path / "mean").exists()
+
+
+def test_classifiers_whose_labels_stand_in_another_order_are_refused(script: Any) -> None:
+    shared = {"files": {"tokenizer.json": {"sha256": "0"}}}
+    one, other = (
+        SimpleNamespace(path=name, task="classification", network={}, config=shared | labels)
+        for name, labels in (("a", {"labels": ["yes", "no"]}), ("b", {"labels": ["no", "yes"]}))
+    )
+    script.check_alike(one, one)
+    with pytest.raises(UsageError, match="a and b have not the same labels"):
+        script.check_alike(one, other)
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from textrnn.config import Recipe
 from textrnn.errors import UnknownNameError, UsageError
+from textrnn.model_folder import find_model, shipped_models
 from textrnn.recipe import load_recipe, recipe_names, recipe_path, recipe_summary
 from textrnn.recipe.run_folder import recipe_text
 from textrnn.tokenizers import load_tokenizer, vocab_names, vocab_path
@@ -23,6 +24,11 @@ def test_a_shipped_recipe_is_valid(name: str) -> None:
     if recipe.tokenizer is not None and recipe.tokenizer.path is not None:
         assert recipe.tokenizer.path in vocab_names()
         assert load_tokenizer(vocab_path(recipe.tokenizer.path)).vocab_size > 4
+
+
+@pytest.mark.parametrize("model", shipped_models())
+def test_the_recipe_in_a_shipped_model_is_one_that_this_version_reads(model: str) -> None:
+    load_recipe(find_model(model) / "training" / "recipe.yaml")
 
 
 @every_recipe

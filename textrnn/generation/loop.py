@@ -149,7 +149,7 @@ def _choose(place: Place, ids: Ids, logits: Logits) -> tuple[int, float]:
     weights = np.exp(shares)
     log_total = math.log(weights.sum())
     if place.plan.greedy and not place.rules and likeliest >= _FIRST:
-        return int(likeliest), -log_total
+        return int(likeliest), 0.0 - log_total
     if place.looks_back or likeliest < _FIRST:
         left = Shortlist(logits[_FIRST:], _FIRST)
     else:  # whatever only shapes the distribution does as well with logits below 0
