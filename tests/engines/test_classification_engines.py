@@ -20,6 +20,7 @@ from textrnn.tasks._classification_network import ClassificationNetwork
 from textrnn.tasks.classification import Classification
 from textrnn.tokenizers import FAMILY, TokenizerSettings
 
+ENGINES = ("onnx", "torch")
 LENGTHS = np.array([23, 2, 7, 8, 16, 17])
 
 
@@ -27,9 +28,11 @@ def folder_of(path: Path, precision: str = "float32", **settings: Any) -> ModelF
     torch.manual_seed(3)
     tokenizer = FAMILY.get("byte").train([], TokenizerSettings("byte"))
     pooling = settings.pop("pooling", ("last", "max", "mean"))
+    ngrams = settings.pop("ngrams", 0)
     encoder = EncoderSettings(embedding_size=16, hidden_size=24, layers=2, **settings)
-    head = ClassificationHeadSettings(pooling=pooling, window=8, hidden_size=16)
+    head = ClassificationHeadSettings(pooling=pooling, window=8, hidden_size=16, ngrams=ngrams)
     network = ClassificationNetwork(encoder, head, 3, tokenizer.vocab_size).eval()
+    count_ngrams(network)
     tensors = {name: value.numpy() for name, value in state_tensors(network).items()}
     graphs = make_graphs("classification", network, tensors, storage="float32", precision=precision)
     section = {
@@ -41,6 +44,13 @@ def folder_of(path: Path, precision: str = "float32", **settings: Any) -> ModelF
     return write_model_folder(
         path, FolderContents(config, tensors, tokenizer, "A card.", extra=graphs.files)
     )
+
+
+def count_ngrams(network: ClassificationNetwork) -> None:
+    if network.ngrams is not None:
+        random = np.random.default_rng(2)
+        texts = random.integers(4, 50, (300, 9))
+        network.ngrams.count(zip(texts, random.integers(3, size=300), strict=True))
 
 
 def texts() -> np.ndarray:
@@ -68,12 +78,27 @@ def test_onnx_is_torch(
     np.testing.assert_allclose(found, torch_.classify(texts(), LENGTHS), atol=1e-5)
 
 
+@pytest.mark.parametrize("longest", [1, 3])
+def test_both_engines_look_at_ngrams(longest: int, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m", ngrams=longest)
+    onnx, torch_ = (opened(folder, engine).classify(texts(), LENGTHS) for engine in ENGINES)
+    np.testing.assert_allclose(onnx, torch_, atol=1e-5)
+    without = opened(folder_of(tmp_path / "without"), "onnx").classify(texts(), LENGTHS)
+    assert np.abs(onnx - without).max() > 0.1
+
+
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("ngrams", [0, 2])
 def test_a_text_alone_is_that_text_in_a_batch(
-    precision: str, bidirectional: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    precision: str,
+    bidirectional: bool,
+    ngrams: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    engine = opened(folder_of(tmp_path / "m", precision, bidirectional=bidirectional), "onnx")
+    settings: dict[str, Any] = {"bidirectional": bidirectional, "ngrams": ngrams}
+    engine = opened(folder_of(tmp_path / "m", precision, **settings), "onnx")
     together = engine.classify(texts(), LENGTHS)
     for row, length in enumerate(LENGTHS):
         alone = engine.classify(texts()[row : row + 1, :length], LENGTHS[row : row + 1])
@@ -83,12 +108,14 @@ def test_a_text_alone_is_that_text_in_a_batch(
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_integrated_gradients_add_up(several: bool) -> None:
+@pytest.mark.parametrize("ngrams", [0, 2])
+def test_integrated_gradients_add_up(several: bool, ngrams: int) -> None:
     """They sum to what a text's log-probability is above that of blank tokens."""
     torch.manual_seed(4)
     encoder = EncoderSettings(embedding_size=8, hidden_size=12, bidirectional=True)
-    head = ClassificationHeadSettings(multi_label=several)
+    head = ClassificationHeadSettings(multi_label=several, ngrams=ngrams)
     network = ClassificationNetwork(encoder, head, 3, 50).eval()
+    count_ngrams(network)
     ids = np.array([2, 9, 30, 12, 3])
     weights = TorchClassificationEngine(network, threads=1).attribute(ids, 1, 0.5, several)
     assert weights.shape == (5,)
@@ -96,7 +123,15 @@ def test_integrated_gradients_add_up(several: bool) -> None:
     vectors = network.encoder.embed(torch.from_numpy(ids)[None]).detach()
     blank = vectors.clone()
     blank[:, 1:-1] = 0.0
-    logits = network.logits(torch.cat([vectors, blank]), torch.tensor([5, 5])).detach() / 0.5
+    lengths = torch.tensor([5, 5])
+    logits = network.decide(network.pool(torch.cat([vectors, blank]), lengths), lengths).detach()
+    if network.ngrams is not None:
+        adds, within = (part.detach() for part in network.ngrams.occurrences(torch.tensor(ids)))
+        of_ends = within[:, 1:-1].sum(1) == 0
+        logits += adds[of_ends].sum(0)
+        logits[0] += adds[~of_ends].sum(0)
+        assert adds[~of_ends].sum(0).abs().max() > 0.05
+    logits = logits / 0.5
     logs = torch.nn.functional.logsigmoid(logits) if several else logits.log_softmax(1)
     assert weights.sum() == pytest.approx((logs[0, 1] - logs[1, 1]).item(), abs=1e-3)
     with torch.no_grad():  # where nobody asked for gradients, too

@@ -201,6 +201,61 @@ def test_a_classifiers_head_is_taken_where_the_labels_are_the_same(
     assert not torch.equal(fresh["head.1.weight"], torch.from_numpy(old["head.1.weight"]))
 
 
+def test_ngrams_are_counted_once_and_may_be_added_to_a_classifier(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    plain = {"init_from": str(toy_classifier), "tokenizer": None}
+    added = made(labelled_folder, tmp_path, **plain, head__ngrams=2, head__ngram_buckets=4096)
+    network = added.task.network
+    assert network.ngrams.ratios.any()
+    assert {name for name in added.task.fresh if name.startswith("ngrams.")} == added.task.fresh
+    old = open_model_folder(toy_classifier).tensors()
+    torch.testing.assert_close(network.head[1].weight, torch.from_numpy(old["head.1.weight"]))
+    assert added.recipe.head.pooling == ("last", "max", "mean")
+    folder = train(
+        labelled_folder / "recipe.yaml",
+        output=tmp_path / "run",
+        overrides={**plain, "head.ngrams": 2, "head.ngram_buckets": 4096, **FAST},
+    )
+
+    assert "n-grams of up to 2 tokens" in open_model_folder(folder).card()
+    onnx, torch_ = (
+        evaluate(folder, data=labelled_folder / "test.csv", engine=engine)["accuracy"]
+        for engine in ("onnx", "torch")
+    )
+    assert onnx == torch_
+    learnt = open_model_folder(folder).tensors()["ngrams.weight"]
+    again = {"init_from": str(folder), "tokenizer": None}
+    kept = made(labelled_folder, tmp_path, **again)
+    torch.testing.assert_close(kept.task.network.ngrams.weight.data, torch.from_numpy(learnt))
+    assert not kept.task.fresh
+    with pytest.raises(UsageError, match=r"head\.ngrams is 3, but .* has 2: leave it out"):
+        made(labelled_folder, tmp_path, **again, head__ngrams=3)
+    words = {"tokenizer": {"kind": "word", "min_frequency": 1}, "init_from": str(folder)}
+    other = made(labelled_folder, tmp_path / "words", **words)
+    assert {"ngrams.weight", "ngrams.bias"} == other.task.fresh
+    assert not torch.equal(other.task.network.ngrams.ratios, kept.task.network.ngrams.ratios)
+    with pytest.raises(UsageError, match="ngram_buckets applies with ngrams only"):
+        made(labelled_folder, tmp_path, head__ngram_buckets=4096)
+
+
+def test_sampled_subwords_are_counted_as_they_are_read(
+    labelled_folder: Path, tmp_path: Path
+) -> None:
+    settings = {"kind": "sentencepiece", "vocab_size": 24, "byte_fallback": False}
+    ratios = [
+        made(
+            labelled_folder,
+            tmp_path,
+            tokenizer=settings,
+            head__ngrams=2,
+            training__subword_sampling=sampling,
+        ).task.network.ngrams.ratios
+        for sampling in (None, 0.5)
+    ]
+    torch.testing.assert_close(*ratios)
+
+
 def test_a_translator_is_no_start(translator: Path, labelled_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a model for translation: a classifier starts from"):
         made(labelled_folder, tmp_path, init_from=str(translator))

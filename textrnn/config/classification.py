@@ -14,6 +14,8 @@ __all__ = ["ClassificationHeadSettings", "ClassificationRecipe", "LabelledDataSe
 
 Pool = Literal["last", "max", "mean", "attention"]
 
+BUCKETS = 1 << 18  # of n-grams
+
 
 class LabelledDataSettings(SetSettings):
     """A set of labelled texts: tables, lines of a label and a text, or a folder a class.
@@ -59,7 +61,9 @@ class ClassificationHeadSettings(Settings):
     (``attention``; Yang et al. 2016, "Hierarchical Attention Networks", section 2.2).
     ``hidden_size``: of a layer between; None: no such layer. ``multi_label``: a text may have
     several labels, or none. Texts are read ``window`` tokens at a time, so that memory does not
-    grow with their length.
+    grow with their length. ``ngrams``: a linear model over the n-grams of up to so many tokens
+    answers together with the network (:class:`~textrnn.nn.ngrams.NgramScores`); 0: the network
+    alone. They are hashed into ``ngram_buckets``.
     """
 
     pooling: Annotated[tuple[Pool, ...], Field(min_length=1)] = ("last", "max", "mean")
@@ -68,6 +72,8 @@ class ClassificationHeadSettings(Settings):
     dropout: Probability = 0.0
     multi_label: bool = False
     window: Annotated[int, Field(ge=2, le=1 << 20)] = 512
+    ngrams: Annotated[int, Field(ge=0, le=8)] = 0
+    ngram_buckets: Annotated[int, Field(ge=1 << 10, le=1 << 24)] = BUCKETS
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -75,6 +81,8 @@ class ClassificationHeadSettings(Settings):
             raise ValueError(f"pooling names one kind twice: {', '.join(self.pooling)}")
         if self.attention_size is not None and "attention" not in self.pooling:
             raise ValueError("attention_size applies to the pooling attention only")
+        if self.ngram_buckets != BUCKETS and not self.ngrams:
+            raise ValueError("ngram_buckets applies with ngrams only: how long may they be?")
         return self
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from textrnn.engines._base import Floats, Ids
 from textrnn.engines._onnx_sessions import open_session
 from textrnn.errors import EngineError
+from textrnn.tokenizers import distinct_ngrams
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
@@ -28,18 +29,23 @@ class OnnxClassificationEngine:
         classify: the one behind what is pooled.
         window: how many tokens are read at once.
         directions: of the encoder.
+        ngrams: the longest n-grams that the head looks at, and of how many buckets; 0: none.
     """
 
     name = "onnx"
 
-    def __init__(self, read: Any, classify: Any, window: int, directions: int) -> None:
+    def __init__(
+        self, read: Any, classify: Any, window: int, directions: int, ngrams: tuple[int, int]
+    ) -> None:
         self._read = read
         self._classify = classify
         self._window = window
         self._directions = directions
+        self._ngrams = ngrams
         _, _, *state = read.get_inputs()
         self._state = [part.name for part in state]
-        self._pooled = [part.name for part in classify.get_inputs() if part.name != "lengths"]
+        told = [part.name for part in classify.get_inputs()]
+        self._pooled = told[: told.index("lengths")]
         self.label_count: int = classify.get_outputs()[0].shape[1]
         self.precision: str = read.get_modelmeta().custom_metadata_map["precision"]
         notes = read.get_modelmeta().custom_metadata_map["initial_state"]
@@ -63,11 +69,13 @@ class OnnxClassificationEngine:
             for name in ("read", "classify")
         )
         try:
-            window = int(folder.network["head"]["window"])
+            head = folder.network["head"]
+            window = int(head["window"])
             directions = 2 if folder.network["encoder"]["bidirectional"] else 1
+            ngrams = int(head.get("ngrams", 0)), int(head.get("ngram_buckets", 0))
         except (KeyError, TypeError, ValueError) as error:
             raise EngineError(f"{folder.path}: config.json: the network has no {error}") from error
-        return cls(read, classify, window, directions)
+        return cls(read, classify, window, directions, ngrams)
 
     def classify(self, ids: Ids, lengths: Ids) -> Floats:
         """See :meth:`textrnn.engines.ClassificationEngine.classify`."""
@@ -94,7 +102,10 @@ class OnnxClassificationEngine:
             joined = self._join({name: part[rows] for name, part in pooled.items()}, now)
             for name, part in joined.items():
                 pooled[name][rows] = part
-        logits: Floats = self._classify.run(None, {**pooled, "lengths": lengths})[0]
+        told = {**pooled, "lengths": lengths}
+        if self._ngrams[0]:
+            told["ngrams"] = distinct_ngrams(ids, lengths, *self._ngrams)
+        logits: Floats = self._classify.run(None, told)[0]
         return logits
 
     def _join(self, before: dict[str, Floats], now: dict[str, Floats]) -> dict[str, Floats]:

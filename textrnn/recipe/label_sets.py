@@ -47,16 +47,16 @@ def encode_training(
     labels: Labels,
     tokenizer: Tokenizer,
     recipe: ClassificationRecipe,
-    epoch: int,
+    epoch: int | None,
 ) -> LabelledCorpus:
-    """The training texts of an epoch, without those that are held out."""
+    """The training texts of an epoch, without those that are held out; None: none of it drawn."""
     alpha, seed = recipe.training.subword_sampling, recipe.training.seed
     whole = prepare_labelled(
         train,
         labels,
         tokenizer,
         max_length=recipe.data.max_length,
-        sampling=None if alpha is None else (alpha, seed * 100_003 + epoch),
+        sampling=None if alpha is None or epoch is None else (alpha, seed * 100_003 + epoch),
         backward=recipe.direction == "backward",
     )
     held_out = recipe.data.held_out

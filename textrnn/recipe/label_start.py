@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
-from textrnn.config import ClassificationRecipe
+from textrnn.config import ClassificationHeadSettings, ClassificationRecipe
 from textrnn.data import LabelledCorpus, LabelledSource, Labels
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import ModelFolder
@@ -19,12 +20,14 @@ from textrnn.tokenizers import Tokenizer, fold_markup
 
 __all__ = [
     "begin_network",
+    "begin_ngrams",
     "begin_sizes",
     "begin_tokenizer",
     "weights_of_classes",
 ]
 
 EMBEDDING = ("encoder.embedding.weight",)
+NGRAMS = {"ngrams", "ngram_buckets"}
 LIGHTEST, HEAVIEST = 0.1, 20.0
 """Balanced weights of classes are kept between: one rare text shall not drown the others."""
 
@@ -53,14 +56,23 @@ def begin_sizes(
 ) -> ClassificationRecipe:
     """The recipe with the sizes of the model that it starts from, if it does.
 
+    A classifier that looks at no n-grams may begin to.
+
     Raises:
         UsageError: it gives another size than that model has.
     """
     if base is None:
         return recipe
-    parts = ("encoder", "head") if _same_head(base, recipe, labels) else ("encoder",)
     try:
-        return with_sizes_of(recipe, base, parts)
+        if not _same_head(base, recipe, labels):
+            return with_sizes_of(recipe, base, ("encoder",))
+        ngrams = {}
+        if not base.network["head"].get("ngrams"):
+            ngrams = {name: getattr(recipe.head, name) for name in NGRAMS}
+            given = recipe.head.model_dump(include=recipe.head.model_fields_set - NGRAMS)
+            recipe = recipe.model_copy(update={"head": ClassificationHeadSettings(**given)})
+        recipe = with_sizes_of(recipe, base, ("encoder", "head"))
+        return recipe.model_copy(update={"head": recipe.head.model_copy(update=ngrams)})
     except KeyError as error:
         raise ModelFolderError(f"{base.path}: config.json: the network has no {error}") from error
 
@@ -80,10 +92,26 @@ def begin_network(
     tensors = dict(network_from_folder(base).state_dict())
     if recipe.tokenizer is not None:
         tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer, EMBEDDING)
+        # N-grams of other tokens are others.
+        tensors = {name: value for name, value in tensors.items() if "ngrams." not in name}
     whole = _same_head(base, recipe, labels)
     kept = {name: value for name, value in tensors.items() if whole or name.startswith("encoder.")}
-    network.load_state_dict(kept, strict=whole)
+    network.load_state_dict(kept, strict=False)
     return network, frozenset(dict(network.named_parameters())) - set(kept)
+
+
+def begin_ngrams(
+    network: ClassificationNetwork, fresh: frozenset[str], read: Callable[[], LabelledCorpus]
+) -> None:
+    """Count the n-grams of the training texts, unless the starting model has counted its own."""
+    if network.ngrams is None or "ngrams.weight" not in fresh:
+        return
+    train = read()
+    several = train.targets.ndim == 2
+    network.ngrams.count(
+        (train.text(row).astype(np.int64), target if several else int(target))
+        for row, target in enumerate(train.targets)
+    )
 
 
 def weights_of_classes(

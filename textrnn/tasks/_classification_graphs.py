@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from textrnn.tasks._graphs import (
     Argument,
@@ -32,7 +33,8 @@ def classification_graphs(network: ClassificationNetwork) -> dict[str, Graph]:
 
     ``read`` takes a window, ids (B, W) with lengths (B,), and the forward layers' state, to what
     the window tells (the parts of :class:`~textrnn.nn.pooling.Pooling`) and the state after it.
-    ``classify`` takes what all windows of a text told, and its length, to logits (B, C).
+    ``classify`` takes what all windows of a text told, its length, and the n-grams that it has
+    (:func:`~textrnn.tokenizers.distinct_ngrams`) where the head looks at them, to logits (B, C).
     """
     encoder = network.encoder
     assert encoder.embedding is not None
@@ -47,7 +49,11 @@ def classification_graphs(network: ClassificationNetwork) -> dict[str, Graph]:
     read = Function(_Read(network, tuple(forward)), text | forward, (*parts, *after))
     pooled, _ = network.read(ids, lengths, None)
     gathered = {name: Argument(value, ("batch", None)) for name, value in pooled.items()}
-    classify = Function(_Classify(network), gathered | {"lengths": text["lengths"]}, ("logits",))
+    told = gathered | {"lengths": text["lengths"]}
+    if network.ngrams is not None:
+        some = torch.randint(network.ngrams.buckets + 1, (_ROWS, _TIMES), generator=draw)
+        told["ngrams"] = Argument(some, ("batch", "ngrams"))
+    classify = Function(_Classify(network), told, ("logits",))
     return {
         "read": Graph(read, reading=_reading(network, read, state), many_rows=True),
         "classify": Graph(classify),
@@ -111,8 +117,15 @@ class _Classify(nn.Module):
     def __init__(self, network: ClassificationNetwork) -> None:
         super().__init__()
         self.network = network
+        self.ngrams = network.ngrams
+        if self.ngrams is not None:
+            self.table = nn.Parameter(self.ngrams.table())
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        *values, lengths = inputs
-        pooled = dict(zip(self.network.pooling.parts, values, strict=True))
-        return (self.network.decide(pooled, lengths),)
+        parts = self.network.pooling.parts
+        pooled = dict(zip(parts, inputs, strict=False))
+        lengths, *found = inputs[len(parts) :]
+        logits = self.network.decide(pooled, lengths)
+        if self.ngrams is not None:
+            logits = logits + F.embedding(found[0], self.table).sum(1) + self.ngrams.bias
+        return (logits,)

@@ -13,6 +13,7 @@ from textrnn.config import ClassificationHeadSettings, EncoderSettings
 from textrnn.data import IGNORE
 from textrnn.nn.dropout import LockedDropout, replace_words
 from textrnn.nn.encoder import Encoder, State, detach
+from textrnn.nn.ngrams import NgramScores
 from textrnn.nn.pooling import Pooled, Pooling
 from textrnn.tasks._base import Loss
 from textrnn.tasks._graphs import flat_state, nested_state
@@ -22,6 +23,10 @@ __all__ = ["ClassificationNetwork", "several_loss"]
 
 class ClassificationNetwork(nn.Module):
     """An encoder, a pooling over time, and a head over labels.
+
+    Where the head asks for n-grams, a linear model over them learns beside it, by a loss of its
+    own, so that neither leaves to the other what it could learn; together they answer by the sum of
+    their logits, the product of what each holds likely.
 
     A text longer than the head's window is read window by window: the forward layers go on from
     their state, the backward ones begin anew in each, and what is pooled is carried on. Gradients
@@ -66,6 +71,7 @@ class ClassificationNetwork(nn.Module):
             layers += [nn.Linear(size, head.hidden_size), nn.ReLU(), nn.Dropout(head.dropout)]
             size = head.hidden_size
         self.head = nn.Sequential(*layers, nn.Linear(size, labels))
+        self.ngrams = NgramScores(head.ngrams, head.ngram_buckets, labels) if head.ngrams else None
         self.label_smoothing = 0.0
         self.word_dropout = 0.0
         self.class_weights: Tensor | None = None
@@ -127,16 +133,17 @@ class ClassificationNetwork(nn.Module):
 
     def logits(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Texts (B, T), right-padded, of ``lengths`` (B,) >= 1, to float32 logits (B, C)."""
-        return self.decide(self.pool(ids, lengths), lengths)
+        logits = self.decide(self.pool(ids, lengths), lengths)
+        return logits if self.ngrams is None else logits + self.ngrams(ids, lengths)
 
     def decide(self, pooled: Pooled, lengths: Tensor) -> Tensor:
-        """What texts have told, to float32 logits (B, C)."""
+        """What texts have told, to float32 logits (B, C), the n-grams left out."""
         return cast(Tensor, self.head(self.pooling.features(pooled, lengths))).float()
 
     def forward(
         self, ids: Tensor, lengths: Tensor, targets: Tensor, state: tuple[()] | None = None
     ) -> Loss:
-        """The summed loss over the texts whose targets are not IGNORE.
+        """The summed loss over the texts whose targets are not IGNORE; the n-grams' is added.
 
         Targets are labels (B,), or (B, C) of 0 and 1 where a text may have several. Smoothing and
         class weights apply in training only. ``state`` is there for the training loop.
@@ -145,21 +152,29 @@ class ClassificationNetwork(nn.Module):
         if self.training:
             smoothing, weights = self.label_smoothing, self.class_weights
             ids = replace_words(ids, self.word_dropout)
-        logits = self.logits(ids, lengths)
-        if weights is not None:
-            weights = weights.to(logits.device)
-        if self.head_settings.multi_label:
-            total = several_loss(logits, targets, smoothing, weights)
-        else:
-            total = F.cross_entropy(
-                logits,
-                targets,
-                weight=weights,
-                ignore_index=IGNORE,
-                label_smoothing=smoothing,
-                reduction="sum",
-            )
+            if weights is not None:
+                weights = weights.to(ids.device)
+        answers = [self.decide(self.pool(ids, lengths), lengths)]
+        if self.ngrams is not None:
+            answers.append(self.ngrams(ids, lengths))
+        total = torch.zeros((), device=ids.device)
+        for logits in answers:
+            total = total + self._loss(logits, targets, smoothing, weights)
         return Loss(total, torch.zeros((), device=total.device), ())
+
+    def _loss(
+        self, logits: Tensor, targets: Tensor, smoothing: float, weights: Tensor | None
+    ) -> Tensor:
+        if self.head_settings.multi_label:
+            return several_loss(logits, targets, smoothing, weights)
+        return F.cross_entropy(
+            logits,
+            targets,
+            weight=weights,
+            ignore_index=IGNORE,
+            label_smoothing=smoothing,
+            reduction="sum",
+        )
 
 
 def several_loss(

@@ -125,6 +125,8 @@ class Classification(Task):
         ]
         layers[0].append(network.encoder.embedding.weight)
         top = [*network.pooling.parameters(), *network.head.parameters()]
+        if network.ngrams is not None:
+            top += network.ngrams.parameters()
         return [top, *reversed(layers)]
 
     def evaluate(self) -> Scores | None:

@@ -13,6 +13,7 @@ from textrnn.errors import TokenizerError, UnknownNameError
 from textrnn.registry import Family
 from textrnn.tokenizers._base import BOS, EOS, PAD, UNK, StreamDecoder, Tokenizer
 from textrnn.tokenizers._familiar import Familiarity
+from textrnn.tokenizers._ngrams import distinct_ngrams, ngrams
 from textrnn.tokenizers._settings import TokenizerSettings
 from textrnn.tokenizers._stored import SETTINGS_FILE, read_saved, vocab_names, vocab_path
 from textrnn.tokenizers._text import decoded_lines, fold_markup, fold_spaces, read_lines
@@ -28,9 +29,11 @@ __all__ = [
     "Tokenizer",
     "TokenizerSettings",
     "decoded_lines",
+    "distinct_ngrams",
     "fold_markup",
     "fold_spaces",
     "load_tokenizer",
+    "ngrams",
     "read_lines",
     "train_tokenizer",
     "vocab_names",

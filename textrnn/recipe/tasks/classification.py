@@ -36,6 +36,7 @@ from textrnn.recipe.label_sets import (
 )
 from textrnn.recipe.label_start import (
     begin_network,
+    begin_ngrams,
     begin_sizes,
     begin_tokenizer,
     weights_of_classes,
@@ -96,6 +97,7 @@ class ClassificationAssembly(Assembly):
         torch.manual_seed(recipe.training.seed)
         network: Any
         network, fresh = begin_network(recipe, base, tokenizer, labels)
+        begin_ngrams(network, fresh, partial(encode, None))
         training = recipe.training.model_copy(update={"criterion": recipe.criterion})
 
         def batches(epoch: int) -> LabelledBatches:
@@ -180,9 +182,10 @@ class ClassificationAssembly(Assembly):
         encoder, head = self.recipe.encoder, self.recipe.head
         both = "bidirectional " if encoder.bidirectional else ""
         both = "backward " if self.recipe.direction == "backward" else both
+        ngrams = f", beside it n-grams of up to {head.ngrams} tokens" if head.ngrams else ""
         return (
             f"{encoder.layers} x {both}{encoder.cell} of {encoder.hidden_size}, embedding "
-            f"{encoder.embedding_size}, pooling {' + '.join(head.pooling)}, "
+            f"{encoder.embedding_size}, pooling {' + '.join(head.pooling)}{ngrams}, "
             f"{self.tokenizer.kind} tokenizer with {self.tokenizer.vocab_size:,} ids; labels: "
             f"{', '.join(self.labels.names)}"
         )
