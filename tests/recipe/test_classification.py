@@ -231,8 +231,8 @@ def test_ngrams_are_counted_once_and_may_be_added_to_a_classifier(
     assert not kept.task.fresh
     with pytest.raises(UsageError, match=r"head\.ngrams is 3, but .* has 2: leave it out"):
         made(labelled_folder, tmp_path, **again, head__ngrams=3)
-    words = {"tokenizer": {"kind": "word", "min_frequency": 1}, "init_from": str(folder)}
-    other = made(labelled_folder, tmp_path / "words", **words)
+    letters = {"tokenizer": {"kind": "char"}, "init_from": str(folder)}
+    other = made(labelled_folder, tmp_path / "letters", **letters)
     assert {"ngrams.weight", "ngrams.bias"} == other.task.fresh
     assert not torch.equal(other.task.network.ngrams.ratios, kept.task.network.ngrams.ratios)
     with pytest.raises(UsageError, match="ngram_buckets applies with ngrams only"):
