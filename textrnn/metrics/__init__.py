@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from textrnn.metrics.calibration import (
     best_thresholds,
+    fit_share,
     fit_temperature,
     probabilities_of,
     reliability,
@@ -40,6 +41,7 @@ __all__ = [
     "confusion",
     "count_words",
     "expected_calibration_error",
+    "fit_share",
     "fit_temperature",
     "label_scores",
     "macro_f1",

@@ -11,11 +11,12 @@ from textrnn.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["best_thresholds", "fit_temperature", "probabilities_of", "reliability"]
+__all__ = ["best_thresholds", "fit_share", "fit_temperature", "probabilities_of", "reliability"]
 
 _COLDEST, _HOTTEST = 0.05, 20.0
 _NARROW = 1e-5  # of the logarithm of a temperature
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
+_SHARES = np.exp2(np.arange(-16, 17) / 4.0)
 
 
 def probabilities_of(
@@ -54,12 +55,7 @@ def fit_temperature(targets: ArrayLike, logits: ArrayLike, *, several: bool = Fa
         raise DataError(f"targets {wanted.shape} and logits {values.shape} do not pair")
 
     def loss(log_temperature: float) -> float:
-        scaled = values / np.exp(log_temperature)
-        if several:
-            return float(np.mean(np.logaddexp(0.0, scaled) - wanted * scaled))
-        shifted = scaled - scaled.max(axis=1, keepdims=True)
-        totals = np.log(np.exp(shifted).sum(axis=1))
-        return float(np.mean(totals - shifted[np.arange(len(wanted)), wanted]))
+        return _loss(wanted, values / np.exp(log_temperature), several)
 
     low, high = float(np.log(_COLDEST)), float(np.log(_HOTTEST))
     while high - low > _NARROW:  # in 1 / T the loss is convex, so in log T it has one valley
@@ -69,6 +65,50 @@ def fit_temperature(targets: ArrayLike, logits: ArrayLike, *, several: bool = Fa
         else:
             low = first
     return float(np.exp((low + high) / 2.0))
+
+
+def fit_share(
+    targets: ArrayLike, logits: ArrayLike, others: ArrayLike, *, several: bool = False
+) -> float:
+    """By how much to multiply another model's logits before they are added.
+
+    Of shares between 1/16 and 16 the one with which the targets are likeliest at the temperature
+    that suits it best (stacking, Wolpert 1992, https://doi.org/10.1016/S0893-6080(05)80023-1). Few
+    targets say little: the logarithm of the share is held to be normal beforehand, about 0.
+
+    Args:
+        targets: as for :func:`fit_temperature`, of texts that neither model has learnt from.
+        logits: (N, C).
+        others: (N, C), of the other model.
+        several: whether a text may have several labels.
+
+    Raises:
+        DataError: there are none, or they do not pair.
+
+    >>> targets = np.array([0, 1] * 80)
+    >>> hints = np.eye(2)[np.where(np.arange(160) % 4 == 3, 1 - targets, targets)]
+    >>> coins = np.eye(2)[np.where(np.isin(np.arange(160) % 8, [1, 5, 6, 7]), 1 - targets, targets)]
+    >>> fit_share(targets, hints, coins) < 0.5, fit_share(targets, coins, hints) > 2
+    (True, True)
+    """
+    wanted, first, second = np.asarray(targets), np.asarray(logits), np.asarray(others)
+
+    def cost(share: float) -> float:
+        together = first + share * second
+        temperature = fit_temperature(wanted, together, several=several)
+        doubt = np.log(share) ** 2 / 2.0
+        return _loss(wanted, together / temperature, several) + float(doubt) / len(wanted)
+
+    return float(min(_SHARES, key=cost))
+
+
+def _loss(wanted: NDArray[np.int64], logits: NDArray[np.float64], several: bool) -> float:
+    """The mean cross-entropy in nats."""
+    if several:
+        return float(np.mean(np.logaddexp(0.0, logits) - wanted * logits))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    totals = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(totals - shifted[np.arange(len(wanted)), wanted]))
 
 
 def reliability(

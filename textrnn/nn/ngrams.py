@@ -81,6 +81,12 @@ class NgramScores(nn.Module):
         self.ratios.copy_(torch.from_numpy(share * np.where(seen, with_it - without_it, 0.0)))
         nn.init.constant_(self.weight, START * share)
 
+    @torch.no_grad()
+    def scale(self, factor: float) -> None:
+        """Multiply what it says by a number."""
+        self.weight.mul_(factor)
+        self.bias.mul_(factor)
+
     def table(self) -> Tensor:
         """What each n-gram adds to each label's score (buckets + 1, C)."""
         return self.ratios * self.weight

@@ -183,6 +183,7 @@ class _Ending:
             draw_loss_curve(folder.metrics, folder.path / "loss.png", title)
         except MissingExtraError as error:
             yield Notice(f"no picture: {error}")
+        yield from map(Notice, self.assembly.finish())
         recipe, network = self.assembly.recipe, self.assembly.task.network
         if recipe.storage == "float16":
             for parameter in network.parameters():

@@ -133,8 +133,14 @@ class ClassificationNetwork(nn.Module):
 
     def logits(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Texts (B, T), right-padded, of ``lengths`` (B,) >= 1, to float32 logits (B, C)."""
-        logits = self.decide(self.pool(ids, lengths), lengths)
-        return logits if self.ngrams is None else logits + self.ngrams(ids, lengths)
+        return sum(self.answers(ids, lengths), torch.zeros((), device=ids.device))
+
+    def answers(self, ids: Tensor, lengths: Tensor) -> list[Tensor]:
+        """The logits that the recurrent network gives, and those of the n-grams where there are."""
+        answers = [self.decide(self.pool(ids, lengths), lengths)]
+        if self.ngrams is not None:
+            answers.append(self.ngrams(ids, lengths))
+        return answers
 
     def decide(self, pooled: Pooled, lengths: Tensor) -> Tensor:
         """What texts have told, to float32 logits (B, C), the n-grams left out."""
@@ -154,11 +160,8 @@ class ClassificationNetwork(nn.Module):
             ids = replace_words(ids, self.word_dropout)
             if weights is not None:
                 weights = weights.to(ids.device)
-        answers = [self.decide(self.pool(ids, lengths), lengths)]
-        if self.ngrams is not None:
-            answers.append(self.ngrams(ids, lengths))
         total = torch.zeros((), device=ids.device)
-        for logits in answers:
+        for logits in self.answers(ids, lengths):
             total = total + self._loss(logits, targets, smoothing, weights)
         return Loss(total, torch.zeros((), device=total.device), ())
 

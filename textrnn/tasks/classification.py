@@ -138,7 +138,6 @@ class Classification(Task):
         return {"loss": loss, **label_scores(targets, logits, several=several)}
 
 
-@torch.no_grad()
 def predict(
     network: ClassificationNetwork, batches: Batches
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], float]:
@@ -146,20 +145,32 @@ def predict(
 
     The network is put into evaluation mode and back.
     """
+    answers, targets = answer(network, batches)
+    logits, wanted = torch.from_numpy(answers.sum(0)), torch.from_numpy(targets)
+    if network.head_settings.multi_label:
+        total = several_loss(logits, wanted, 0.0, None)
+    else:
+        total = F.cross_entropy(logits, wanted, reduction="sum")
+    return logits.numpy(), targets, total.item() / len(targets)
+
+
+@torch.no_grad()
+def answer(
+    network: ClassificationNetwork, batches: Batches
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """What each of a network's models says of all texts (M, N, C), and the targets.
+
+    The recurrent one comes first. The network is put into evaluation mode and back.
+    """
     device = next(network.parameters()).device
-    training, logits, targets, total = network.training, [], [], 0.0
+    training, answers, targets = network.training, [], []
     network.eval()
     try:
         for index in range(len(batches)):
             batch = batches.batch(index)
-            found = network.logits(batch.ids.to(device), batch.lengths.to(device)).cpu()
-            if network.head_settings.multi_label:
-                total += several_loss(found, batch.targets, 0.0, None).item()
-            else:
-                total += F.cross_entropy(found, batch.targets, reduction="sum").item()
-            logits.append(found.double().numpy())
+            found = network.answers(batch.ids.to(device), batch.lengths.to(device))
+            answers.append(torch.stack(found).double().cpu().numpy())
             targets.append(batch.targets.numpy())
     finally:
         network.train(training)
-    whole = np.concatenate(targets)
-    return np.concatenate(logits), whole, total / len(whole)
+    return np.concatenate(answers, axis=1), np.concatenate(targets)

@@ -147,6 +147,10 @@ class Assembly(ABC):
         """What whoever watches should know of the data before the run begins."""
         return ()
 
+    def finish(self) -> Sequence[str]:
+        """Do with the network what is left when its training has ended; what to say of it."""
+        return ()
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """What config.json says beyond what it says of every task."""

@@ -20,7 +20,7 @@ from textrnn.data import (
 )
 from textrnn.data.labels import named_labels
 from textrnn.errors import UsageError
-from textrnn.metrics import Comparison, label_scores
+from textrnn.metrics import Comparison, fit_share, label_scores
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.recipe.answering import labelling_speed
 from textrnn.recipe.label_data import hold_out_labelled, old_labelled
@@ -42,7 +42,7 @@ from textrnn.recipe.label_start import (
     weights_of_classes,
 )
 from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_direction_of
-from textrnn.tasks.classification import Classification, predict
+from textrnn.tasks.classification import Classification, answer, predict
 from textrnn.tokenizers import Tokenizer
 
 __all__ = ["ClassificationAssembly"]  # the family's entry
@@ -128,6 +128,21 @@ class ClassificationAssembly(Assembly):
     def notices(self) -> list[str]:
         """How many texts each label has, which are empty, and which stand in two splits."""
         return set_notices(self.corpora)
+
+    def finish(self) -> list[str]:
+        """Weigh the n-grams against the network, by the validation texts."""
+        network, valid = self.task.network, self.task.valid
+        if network.ngrams is None or valid is None:
+            return []
+        answers, targets = answer(network, valid)
+        share = fit_share(targets, *answers, several=self.labels.several)
+        network.ngrams.scale(share)
+        said = (label_scores(targets, one, several=self.labels.several) for one in answers)
+        alone, ngrams = (100 * scores.get("accuracy", scores["macro_f1"]) for scores in said)
+        return [
+            f"what the n-grams say is multiplied by {share:.2f} (valid: the network alone has "
+            f"{alone:.2f}, the n-grams {ngrams:.2f})"
+        ]
 
     def config(self) -> dict[str, Any]:
         """The labels, how texts are read, and how the probabilities are calibrated."""
