@@ -63,9 +63,10 @@ def main(folder: Path, names: Sequence[str]) -> None:
 def check_alike(model: ModelFolder, other: ModelFolder) -> None:
     """Refuse models whose parameters do not mean the same."""
     for what, differs in (
-        ("network", _network(model) != _network(other)),
         ("vocabulary", _vocabularies(model) != _vocabularies(other)),
+        ("network", _differ(_network(model), _network(other))),
         ("labels", model.config.get("labels") != other.config.get("labels")),
+        ("counts of n-grams", not np.array_equal(*map(_ratios, (model, other)))),
     ):
         if differs:
             raise UsageError(f"{model.path} and {other.path} have not the same {what}")
@@ -83,15 +84,25 @@ def mean(models: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     }
 
 
-def _network(model: ModelFolder) -> object:
-    """What the parameters are of; how they were dropped in training is no part of it."""
+def _network(model: ModelFolder) -> dict[str, object]:
+    """What the parameters are of, by what describes it."""
+    return {**model.network, "task": model.task, "shapes": model.tensor_shapes()}
 
-    def kept(value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {key: kept(inner) for key, inner in value.items() if "drop" not in key}
 
-    return model.task, kept(model.network)
+def _differ(one: object, other: object) -> bool:
+    """Whether two networks do; how they were dropped in training does not count.
+
+    Nor does a setting that only one of them has: the other was written before there was such a one.
+    """
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return one != other
+    names = {name for name in one.keys() & other.keys() if "drop" not in name}
+    return any(_differ(one[name], other[name]) for name in names)
+
+
+def _ratios(model: ModelFolder) -> np.ndarray:
+    """What a classifier's n-grams were found to say by counting, which a weight is a share of."""
+    return model.tensors().get("ngrams.ratios", np.zeros(0))
 
 
 def _vocabularies(model: ModelFolder) -> list[tuple[str, str]]:

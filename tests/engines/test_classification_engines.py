@@ -28,19 +28,23 @@ def folder_of(path: Path, precision: str = "float32", **settings: Any) -> ModelF
     torch.manual_seed(3)
     tokenizer = FAMILY.get("byte").train([], TokenizerSettings("byte"))
     pooling = settings.pop("pooling", ("last", "max", "mean"))
-    ngrams = settings.pop("ngrams", 0)
+    ngrams, labels = settings.pop("ngrams", 0), settings.pop("labels", 3)
     encoder = EncoderSettings(embedding_size=16, hidden_size=24, layers=2, **settings)
     head = ClassificationHeadSettings(pooling=pooling, window=8, hidden_size=16, ngrams=ngrams)
-    network = ClassificationNetwork(encoder, head, 3, tokenizer.vocab_size).eval()
+    network = ClassificationNetwork(encoder, head, labels, tokenizer.vocab_size).eval()
     count_ngrams(network)
     tensors = {name: value.numpy() for name, value in state_tensors(network).items()}
     graphs = make_graphs("classification", network, tensors, storage="float32", precision=precision)
     section = {
         "encoder": network.encoder.settings.model_dump(mode="json"),
         "head": head.model_dump(mode="json"),
-        "labels": 3,
+        "labels": labels,
     }
-    config = {"task": "classification", "network": section, "labels": ["a", "b", "c"]}
+    config = {
+        "task": "classification",
+        "network": section,
+        "labels": [f"{n}" for n in range(labels)],
+    }
     return write_model_folder(
         path, FolderContents(config, tensors, tokenizer, "A card.", extra=graphs.files)
     )
@@ -50,7 +54,8 @@ def count_ngrams(network: ClassificationNetwork) -> None:
     if network.ngrams is not None:
         random = np.random.default_rng(2)
         texts = random.integers(4, 50, (300, 9))
-        network.ngrams.count(zip(texts, random.integers(3, size=300), strict=True))
+        labels = random.integers(network.label_count, size=300)
+        network.ngrams.count(zip(texts, labels, strict=True))
 
 
 def texts() -> np.ndarray:
@@ -85,6 +90,13 @@ def test_both_engines_look_at_ngrams(longest: int, tmp_path: Path) -> None:
     np.testing.assert_allclose(onnx, torch_, atol=1e-5)
     without = opened(folder_of(tmp_path / "without"), "onnx").classify(texts(), LENGTHS)
     assert np.abs(onnx - without).max() > 0.1
+
+
+def test_ngrams_of_many_labels_take_8_bits(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m", "int8", ngrams=2, labels=20)
+    onnx, torch_ = (opened(folder, engine).classify(texts(), LENGTHS) for engine in ENGINES)
+    assert onnx.shape == (len(LENGTHS), 20)
+    assert 0 < np.abs(onnx - torch_).max() < 0.05
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])

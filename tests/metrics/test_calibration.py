@@ -9,6 +9,7 @@ from textrnn.errors import DataError
 from textrnn.metrics import (
     best_thresholds,
     expected_calibration_error,
+    fit_share,
     fit_temperature,
     label_scores,
     per_class,
@@ -94,3 +95,26 @@ def test_scores_of_several_labels_a_text() -> None:
     assert scores["micro_f1"] == pytest.approx(6 / 7)
     nothing = label_scores([[0]], [[-9.0]], several=True)
     assert nothing == {"macro_f1": 0.0, "micro_f1": 0.0, "exact": 1.0}
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_share_makes_the_targets_likeliest(several: bool) -> None:
+    draw = np.random.default_rng(3)
+    sure, other = draw.normal(size=(2, 4_000, 3))
+    logits = sure + 3.0 * other
+    if several:
+        targets = (draw.random((4_000, 3)) < 1 / (1 + np.exp(-logits))).astype(int)
+    else:
+        targets = (logits + draw.gumbel(size=logits.shape)).argmax(1)
+    found = fit_share(targets, sure, other, several=several)
+    assert 2.8 < found < 3.4  # shares are a fourth of an octave apart
+    assert fit_share(targets, 0.5 * sure, 0.5 * other, several=several) == found
+
+
+def test_few_targets_hardly_move_a_share() -> None:
+    draw = np.random.default_rng(3)
+    logits = np.array([[1.0, 0.0]])
+    assert 0.5 < fit_share([0], logits, 4 * logits) < 2.0
+    sure, other = draw.normal(size=(2, 20, 300))  # few texts, but many labels of each
+    targets = (draw.random((20, 300)) < 1 / (1 + np.exp(-sure - 3.0 * other))).astype(int)
+    assert 2.5 < fit_share(targets, sure, other, several=True) < 4.0

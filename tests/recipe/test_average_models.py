@@ -77,7 +77,14 @@ def test_models_of_another_network_or_vocabulary_are_refused(
 def test_classifiers_whose_labels_stand_in_another_order_are_refused(script: Any) -> None:
     shared = {"files": {"tokenizer.json": {"sha256": "0"}}}
     one, other = (
-        SimpleNamespace(path=name, task="classification", network={}, config=shared | labels)
+        SimpleNamespace(
+            path=name,
+            task="classification",
+            network={},
+            config=shared | labels,
+            tensor_shapes=dict,
+            tensors=dict,
+        )
         for name, labels in (("a", {"labels": ["yes", "no"]}), ("b", {"labels": ["no", "yes"]}))
     )
     script.check_alike(one, one)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -229,14 +230,38 @@ def test_ngrams_are_counted_once_and_may_be_added_to_a_classifier(
     kept = made(labelled_folder, tmp_path, **again)
     torch.testing.assert_close(kept.task.network.ngrams.weight.data, torch.from_numpy(learnt))
     assert not kept.task.fresh
+    report = finetune(folder, data=labelled_folder / "test.csv", output=tmp_path / "tuned")
+    tuned = open_model_folder(report.model)
+    assert (tuned.network["head"]["ngrams"], tuned.network["head"]["ngram_buckets"]) == (2, 4096)
+    assert not np.array_equal(tuned.tensors()["ngrams.weight"], learnt)
     with pytest.raises(UsageError, match=r"head\.ngrams is 3, but .* has 2: leave it out"):
         made(labelled_folder, tmp_path, **again, head__ngrams=3)
     letters = {"tokenizer": {"kind": "char"}, "init_from": str(folder)}
     other = made(labelled_folder, tmp_path / "letters", **letters)
     assert {"ngrams.weight", "ngrams.bias"} == other.task.fresh
     assert not torch.equal(other.task.network.ngrams.ratios, kept.task.network.ngrams.ratios)
-    with pytest.raises(UsageError, match="ngram_buckets applies with ngrams only"):
-        made(labelled_folder, tmp_path, head__ngram_buckets=4096)
+
+
+def test_ngrams_are_weighed_by_the_validation_texts(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    start = {"init_from": str(toy_classifier), "tokenizer": None, "head__ngrams": 1}
+    assembly = made(labelled_folder, tmp_path, **start)
+    network = assembly.task.network
+    assert "n-grams" not in " ".join(made(labelled_folder, tmp_path).finish())
+    with torch.no_grad():
+        network.ngrams.bias[:] = torch.tensor([0.5, -0.25])
+        network.ngrams.weight *= 2  # right, and too quiet for the network
+        for parameter in network.head.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(1))  # knows nothing
+    weight, before = network.ngrams.weight.clone(), assembly.task.evaluate()
+    (said,) = assembly.finish()
+    share = float(said.split("multiplied by ")[1].split()[0])
+    assert share > 4
+    torch.testing.assert_close(network.ngrams.weight, weight * share, rtol=1e-2, atol=0)
+    bias = torch.tensor([0.5, -0.25]) * share
+    torch.testing.assert_close(network.ngrams.bias, bias, rtol=1e-2, atol=0)
+    assert assembly.task.evaluate()["accuracy"] > before["accuracy"]
 
 
 def test_sampled_subwords_are_counted_as_they_are_read(
@@ -300,7 +325,9 @@ def test_finetuning_reports_before_and_after(
     assert report.old is not None
     assert report.old[0]["texts"] == 80
     assert any("mine" in line or "train.jsonl: 72 texts" in line for line in said)
-    assert open_model_folder(report.model).config["labels"] == ["neg", "pos"]
+    tuned = open_model_folder(report.model)
+    assert tuned.config["labels"] == ["neg", "pos"]
+    assert tuned.network["head"]["ngrams"] == 0  # as it was
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,6 @@ __all__ = ["ClassificationHeadSettings", "ClassificationRecipe", "LabelledDataSe
 
 Pool = Literal["last", "max", "mean", "attention"]
 
-BUCKETS = 1 << 18  # of n-grams
-
 
 class LabelledDataSettings(SetSettings):
     """A set of labelled texts: tables, lines of a label and a text, or a folder a class.
@@ -73,7 +71,7 @@ class ClassificationHeadSettings(Settings):
     multi_label: bool = False
     window: Annotated[int, Field(ge=2, le=1 << 20)] = 512
     ngrams: Annotated[int, Field(ge=0, le=8)] = 0
-    ngram_buckets: Annotated[int, Field(ge=1 << 10, le=1 << 24)] = BUCKETS
+    ngram_buckets: Annotated[int, Field(ge=1 << 10, le=1 << 24)] = 1 << 18
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -81,8 +79,6 @@ class ClassificationHeadSettings(Settings):
             raise ValueError(f"pooling names one kind twice: {', '.join(self.pooling)}")
         if self.attention_size is not None and "attention" not in self.pooling:
             raise ValueError("attention_size applies to the pooling attention only")
-        if self.ngram_buckets != BUCKETS and not self.ngrams:
-            raise ValueError("ngram_buckets applies with ngrams only: how long may they be?")
         return self
 
 

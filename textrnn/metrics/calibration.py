@@ -97,7 +97,7 @@ def fit_share(
         together = first + share * second
         temperature = fit_temperature(wanted, together, several=several)
         doubt = np.log(share) ** 2 / 2.0
-        return _loss(wanted, together / temperature, several) + float(doubt) / len(wanted)
+        return _loss(wanted, together / temperature, several) + float(doubt) / wanted.size
 
     return float(min(_SHARES, key=cost))
 

@@ -15,8 +15,8 @@ from textrnn.tokenizers import distinct_ngrams, ngrams
 __all__ = ["NgramScores"]
 
 START = 0.4
-"""Of a weight, over the share of it that the ratios leave: with 1 the scores are too sure of
-themselves, from 0 on they learn too late."""
+"""What the scores begin at, over naive Bayes': with 1 they are too sure of themselves, from 0 on
+they learn too late."""
 
 
 class NgramScores(nn.Module):
@@ -54,10 +54,9 @@ class NgramScores(nn.Module):
 
         The ratio of an n-gram and a label is the logarithm of its share of the n-grams of the
         label's texts over its share of those of all others, one added to every count; 0 where it
-        never occurred. What n-grams of one text say is much the same, so the sum of the ratios is
-        divided by the square root of how many there are, and by another 2.5: half of that by
-        the ratios themselves, so that where a text has many each of them learns more slowly, and
-        the rest by what the weights begin at.
+        never occurred. The n-grams of a text say much the same, so the sum over K of them begins
+        at :data:`START` over the square root of K. Ratios and weights have a fourth root of K each:
+        where a text has many n-grams, a weight has to learn more slowly.
 
         Args:
             texts: the ids of each (T,), and its label or a row (C,) of 0 and 1.

@@ -26,7 +26,8 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
     Raises:
         DataError: they cannot be read, are too few, or have labels that the model has not.
     """
-    several = folder.network["head"]["multi_label"] is True
+    head = folder.network["head"]
+    several = head["multi_label"] is True
     labels = Labels(tuple(folder.config.get("labels", ())), several)
     source = find_labelled(folder, asked)
     kept: list[dict[str, Any]] = []
@@ -60,7 +61,10 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
         "data.valid": "valid.jsonl",
         "data.label_names": list(labels.names),
         "head.multi_label": several,
+        "head.ngrams": head.get("ngrams", 0),
     }
+    if head.get("ngrams"):
+        settings["head.ngram_buckets"] = head["ngram_buckets"]
     return HeldOut(settings, Asked(place / "valid.jsonl"))
 
 

@@ -186,8 +186,9 @@ class _Ending:
         yield from map(Notice, self.assembly.finish())
         recipe, network = self.assembly.recipe, self.assembly.task.network
         if recipe.storage == "float16":
-            for parameter in network.parameters():
-                parameter.data = parameter.data.half().float()
+            for stored in (*network.parameters(), *network.buffers()):
+                if stored.is_floating_point():
+                    stored.data = stored.data.half().float()
         scores = self.assembly.network_scores()
         tensors = {
             name: value.float().cpu().numpy() for name, value in state_tensors(network).items()

@@ -127,5 +127,7 @@ class _Classify(nn.Module):
         lengths, *found = inputs[len(parts) :]
         logits = self.network.decide(pooled, lengths)
         if self.ngrams is not None:
-            logits = logits + F.embedding(found[0], self.table).sum(1) + self.ngrams.bias
+            (ids,) = found
+            adds = F.embedding(ids.flatten(), self.table).view(*ids.shape, -1)  # in 8 bits: of (N,)
+            logits = logits + adds.sum(1) + self.ngrams.bias
         return (logits,)

@@ -169,7 +169,7 @@ def answer(
         for index in range(len(batches)):
             batch = batches.batch(index)
             found = network.answers(batch.ids.to(device), batch.lengths.to(device))
-            answers.append(torch.stack(found).double().cpu().numpy())
+            answers.append(torch.stack(found).cpu().double().numpy())
             targets.append(batch.targets.numpy())
     finally:
         network.train(training)
