@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["distinct_ngrams", "ngrams"]
 
@@ -30,10 +33,13 @@ def ngrams(
         The buckets (B, N, T): at (b, n - 1, t) that of the n tokens from t on; ``buckets`` itself
         where the text ends before.
 
+    >>> import numpy as np
     >>> found = ngrams(np.array([[5, 6, 5, 6]]), np.array([3]), 2, 1000)
     >>> (found == 1000).astype(int).tolist()
     [[[0, 0, 0, 1], [0, 0, 1, 1]]]
     """
+    import numpy as np
+
     rows, times = ids.shape
     found = np.full((rows, longest, times), buckets, np.int64)
     begins = np.arange(times)
@@ -55,6 +61,7 @@ def distinct_ngrams(
 
     What is left of a row is filled with ``buckets``. For the arguments see :func:`ngrams`.
 
+    >>> import numpy as np
     >>> found = distinct_ngrams(np.array([[5, 6, 5, 6]]), np.array([4]), 2, 1000)
     >>> (found < 1000).sum(), found.shape[1]
     (np.int64(4), 8)
