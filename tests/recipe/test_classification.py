@@ -99,6 +99,92 @@ def test_a_share_is_held_out(labelled_folder: Path, tmp_path: Path) -> None:
     assert 70 < len(assembly.corpora["valid"]) < 90
 
 
+def texts_of(path: Path) -> list[str]:
+    return [text for text, _ in csv.reader(path.open())][1:]
+
+
+def few_and_many(labelled_folder: Path, folder: Path, few: int) -> dict[str, Any]:
+    """The first of the training texts with their labels, and all texts without; as overrides."""
+    rows = (labelled_folder / "train.csv").read_text().splitlines(keepends=True)
+    (folder / "few.csv").write_text("".join(rows[: few + 1]))
+    texts = [
+        text for name in ("train", "test") for text in texts_of(labelled_folder / f"{name}.csv")
+    ]
+    (folder / "many.txt").write_text("\n".join([*texts, *texts, "", "one more is good"]) + "\n")
+    return {
+        "data__path": str(folder),
+        "data__train": "few.csv",
+        "data__valid": str(labelled_folder / "valid.csv"),
+        "data__test": str(labelled_folder / "test.csv"),
+        "data__unlabelled": "many.txt",
+    }
+
+
+def test_texts_without_labels_are_learnt_from(labelled_folder: Path, tmp_path: Path) -> None:
+    given = few_and_many(labelled_folder, tmp_path, 60)
+    whole = made(labelled_folder, tmp_path / "cache", **given, data__unlabelled_share=1.0)
+    train = whole.corpora["train"]
+    asked = {*texts_of(labelled_folder / "test.csv"), *texts_of(tmp_path / "few.csv")}
+    others = {*texts_of(labelled_folder / "train.csv"), "one more is good"} - asked
+    others -= {*texts_of(labelled_folder / "valid.csv")}
+    assert len(train) == 60 + len(others)  # each once, and none that is asked for
+    got = train.select(np.arange(60, len(train)), "got")
+    assert got.shared_with(whole.corpora["test"]) == 0
+    assert set(train.targets.tolist()) == {0, 1}
+    assert any("texts of many.txt labelled as those like them" in line for line in whole.notices())
+    half = made(labelled_folder, tmp_path / "cache", **given, data__unlabelled_share=0.5)
+    assert len(half.corpora["train"]) == pytest.approx(60 + len(others) / 2, abs=1)
+
+
+def test_a_classifier_labels_what_it_goes_on_with(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    given = few_and_many(labelled_folder, tmp_path, 60)
+    given |= {"init_from": str(toy_classifier), "tokenizer": None, "data__unlabelled_share": 1.0}
+    assembly = made(labelled_folder, tmp_path / "cache", **given, head__ngrams=2)
+    assert any("labelled by the model of before" in line for line in assembly.notices())
+    known = dict(csv.reader((labelled_folder / "train.csv").open()))
+    train = assembly.corpora["train"]
+    names = [assembly.labels.names[target] for target in train.targets]
+    found = [
+        name == known[text]
+        for name, text in zip(names, map(decoder(assembly), train.rows()), strict=True)
+        if text in known
+    ]
+    assert len(found) > 200
+    assert np.mean(found) > 0.95
+    assert assembly.task.network.ngrams.ratios.any()
+
+
+def decoder(assembly: Any) -> Any:
+    """The text of a row of the training texts."""
+    train = assembly.corpora["train"]
+    return lambda row: assembly.tokenizer.decode(train.text(row)[1:-1].tolist())
+
+
+def test_pieces_drawn_anew_keep_the_labels_found(labelled_folder: Path, tmp_path: Path) -> None:
+    given = few_and_many(labelled_folder, tmp_path, 60)
+    given |= {
+        "tokenizer": {"kind": "sentencepiece", "vocab_size": 24, "byte_fallback": False},
+        "training__subword_sampling": 0.3,
+    }
+    assembly = made(labelled_folder, tmp_path / "cache", **given)
+    epochs = [assembly.task._train(epoch).corpus for epoch in (0, 1)]
+    assert (epochs[0].targets == epochs[1].targets).all()
+    assert (epochs[0].digests == epochs[1].digests).all()
+    assert len(epochs[0].ids) != len(epochs[1].ids)
+
+
+def test_nothing_is_left_to_label(labelled_folder: Path, tmp_path: Path) -> None:
+    given = {"data__unlabelled": "train.csv", "data__unlabelled_share": 1.0}
+    with pytest.raises(DataError, match=r"all texts of train.csv stand in train, valid or test"):
+        made(labelled_folder, tmp_path, **given)
+    with pytest.raises(UsageError, match="is for texts with one label each"):
+        made(labelled_folder, tmp_path, **given, head__multi_label=True)
+    with pytest.raises(DataError, match=r"data.unlabelled: no file .*more"):
+        made(labelled_folder, tmp_path, data__unlabelled="more")
+
+
 @pytest.mark.parametrize(
     ("weights", "message"),
     [({"pos": 2.0}, None), ("balanced", None), ({"pso": 2.0}, "no label 'pso'")],

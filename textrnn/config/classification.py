@@ -24,7 +24,10 @@ class LabelledDataSettings(SetSettings):
     ``path`` with a name a line; of a folder a class, only the folders of these names are read.
     Several labels of a text stand in one cell, with ``separator`` between them. Training cuts texts
     after ``max_length`` tokens. ``held_out`` is the share of the training texts that is the
-    validation set, where there is none of its own.
+    validation set, where there is none of its own. ``unlabelled`` names texts without labels, a
+    line or a row each. The classifier that the run starts from labels them, or where it starts from
+    none, :func:`~textrnn.data.pseudo_labels.labels_of_alike`; and ``unlabelled_share`` of them,
+    those where it is surest, are learnt from too.
     """
 
     text: str | tuple[str, ...] = "text"
@@ -33,6 +36,8 @@ class LabelledDataSettings(SetSettings):
     separator: str = ","
     max_length: Annotated[int, Field(ge=2)] | None = None
     held_out: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    unlabelled: str | tuple[str, ...] | None = None
+    unlabelled_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
 
     @model_validator(mode="after")
     def _text_and_label(self) -> Self:
@@ -110,6 +115,15 @@ class ClassificationRecipe(Recipe):
                     "training.criterion accuracy is for texts with one label each: with "
                     "head.multi_label, choose macro_f1 or loss"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_label_to_find(self) -> Self:
+        if self.head.multi_label and self.data.unlabelled is not None:
+            raise ValueError(
+                "data.unlabelled is for texts with one label each: leave it out with "
+                "head.multi_label"
+            )
         return self
 
     @property

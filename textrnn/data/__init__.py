@@ -15,6 +15,7 @@ labelled         labelled texts: tables, lines, a folder a class, hub sets
 labelled_tables  two columns of a table
 labels           the names of labels
 label_corpus     labelled texts as ids
+pseudo_labels    labels for texts that have none
 label_batches    batches of them of like lengths
 
 What makes tensors is loaded when it is first asked for: reading a table takes no PyTorch.

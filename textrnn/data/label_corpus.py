@@ -31,7 +31,8 @@ class LabelledCorpus:
         name: where they came from.
         ids: of all texts, one after the other, each with BOS and EOS.
         ends: (N,), where each text ends in ``ids``.
-        targets: labels (N,), or (N, C) of 0 and 1 where a text may have several.
+        targets: labels (N,), or (N, C) of 0 and 1 where a text may have several; -1 where none is
+            known.
         digests: (N,), of each text, to find it again.
         classes: the labels' names.
         unknown: ids that are UNK.
@@ -51,6 +52,10 @@ class LabelledCorpus:
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    def rows(self) -> range:
+        """The numbers of the texts."""
+        return range(len(self))
 
     def lengths(self) -> NDArray[np.int64]:
         """The ids of each text (N,)."""
@@ -78,6 +83,20 @@ class LabelledCorpus:
             targets=self.targets[rows],
             digests=self.digests[rows],
             classes=self.classes,
+        )
+
+    def joined(self, other: LabelledCorpus) -> LabelledCorpus:
+        """These texts, and then those of another corpus with the same labels."""
+        return replace(
+            self,
+            name=f"{self.name}, {other.name}",
+            ids=np.concatenate([self.ids, other.ids]),
+            ends=np.concatenate([self.ends, len(self.ids) + other.ends]),
+            targets=np.concatenate([self.targets, other.targets]),
+            digests=np.concatenate([self.digests, other.digests]),
+            unknown=self.unknown + other.unknown,
+            empty=self.empty + other.empty,
+            bytes=self.bytes + other.bytes,
         )
 
     def split(self, share: float) -> tuple[LabelledCorpus, LabelledCorpus]:
@@ -124,6 +143,7 @@ def prepare_labelled(
     labels: Labels,
     tokenizer: Tokenizer,
     *,
+    labelled: bool = True,
     max_length: int | None = None,
     sampling: tuple[float, int] | None = None,
     backward: bool = False,
@@ -134,6 +154,7 @@ def prepare_labelled(
         source: the texts.
         labels: the names of their labels.
         tokenizer: what encodes them.
+        labelled: whether the texts have labels.
         max_length: ids of a text, BOS and EOS among them; longer ones are cut. None: however long.
         sampling: alpha and seed of a random segmentation; None for the most likely one.
         backward: each text from its last id to its first, behind BOS and before EOS as ever.
@@ -147,7 +168,7 @@ def prepare_labelled(
     digests: list[int] = []
     counts: Counter[str] = Counter()
     for row, ids in _encoded(source, tokenizer, sampling):
-        found = labels.of(row)
+        found = labels.of(row) if labelled else [-1]
         if not row.text:
             counts["empty"] += 1
             continue

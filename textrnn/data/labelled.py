@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from textrnn.config import DataSettings, LabelledDataSettings, SetSettings
+from textrnn.config import LabelledDataSettings
 from textrnn.data.labelled_tables import LabelledTable, Row, rows_of_records
 from textrnn.data.sources import (
     SPLIT_NAMES,
     HubText,
+    TextSource,
+    find_text,
     hub_name,
     is_table,
-    open_source,
     read_hub,
     read_text,
 )
@@ -27,7 +28,9 @@ __all__ = [
     "LabelledSource",
     "LabelledTable",
     "Row",
+    "UnlabelledText",
     "open_labelled",
+    "open_unlabelled",
 ]
 
 FASTTEXT = "__label__"
@@ -111,10 +114,31 @@ class HubLabelled:
 
 
 @dataclass(frozen=True)
+class UnlabelledText:
+    """Texts without labels: a line of a text file, or a row of a table or of a set, is one."""
+
+    source: TextSource
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages and on the model card."""
+        return self.source.name
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, their label None; blank lines are none."""
+        for number, lines in enumerate(self.source.documents("line"), 1):
+            if text := "".join(lines).strip():
+                yield Row(f"{self.name}, text {number:,}", text, None)
+
+
+Part = LabelledTable | LabelledLines | ClassFolders | HubLabelled | UnlabelledText
+
+
+@dataclass(frozen=True)
 class LabelledSource:
     """Labelled texts, part after part."""
 
-    parts: tuple[LabelledTable | LabelledLines | ClassFolders | HubLabelled, ...]
+    parts: tuple[Part, ...]
 
     @property
     def name(self) -> str:
@@ -150,25 +174,34 @@ def open_labelled(
     if named is None:
         return None
     folder = Path(data.path).expanduser() if data.path is not None else Path()
-    parts: list[LabelledTable | LabelledLines | ClassFolders | HubLabelled] = []
+    parts: list[Part] = []
     for name in (named,) if isinstance(named, str) else named:
         inside = _class_folder(folder, name, split)
         if inside is not None:
             parts.append(ClassFolders(inside, classes))
             continue
-        where = SetSettings(path=data.path, name=data.name, revision=data.revision)
-        named_here = DataSettings.model_validate(where.model_dump() | {split: name})
-        found = open_source(named_here, split)
+        found = find_text(data, name, split, data.texts()[0])
         if isinstance(found, HubText):
             hub = (found.path, name, data.texts(), data.label, data.name, data.revision)
             parts.append(HubLabelled(*hub))
             continue
-        assert found is not None  # the split is named
         parts += [
             LabelledTable(path, data.texts(), data.label) if is_table(path) else LabelledLines(path)
             for path in found.paths
         ]
     return LabelledSource(tuple(parts))
+
+
+def open_unlabelled(data: LabelledDataSettings) -> LabelledSource | None:
+    """The texts without labels, or None where the settings name none.
+
+    Raises:
+        DataError: as :func:`open_labelled`.
+    """
+    if data.unlabelled is None:
+        return None
+    found = find_text(data, data.unlabelled, "unlabelled", data.texts()[0])
+    return LabelledSource((UnlabelledText(found),))
 
 
 def _class_folder(folder: Path, name: str, split: str) -> Path | None:

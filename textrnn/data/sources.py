@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from textrnn.config import DataSettings
+from textrnn.config import DataSettings, SetSettings
 from textrnn.errors import DataError
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "end_lines",
     "ending_of",
     "files_near",
+    "find_text",
     "hub_name",
     "is_hub_set",
     "is_table",
@@ -119,15 +120,26 @@ def open_source(data: DataSettings, split: Literal["train", "valid", "test"]) ->
         DataError: a local file is missing, or the path is neither a folder here nor a hub id.
     """
     named = getattr(data, split)
-    if named is None:
-        return None
+    return None if named is None else find_text(data, named, split, data.column)
+
+
+def find_text(data: SetSettings, named: str | Sequence[str], split: str, column: str) -> TextSource:
+    """The text that is called so in a set.
+
+    Args:
+        data: where the set is.
+        named: files, or a split of it on the hub.
+        split: the setting that names them, for messages.
+        column: the text's in a table.
+
+    Raises:
+        DataError: as :func:`open_source`.
+    """
     names = (named,) if isinstance(named, str) else tuple(named)
     if data.path is not None and is_hub_set(data.path, split, names):
-        return HubText(data.path, names[0], data.name, data.revision, data.column)
+        return HubText(data.path, names[0], data.name, data.revision, column)
     folder = Path(data.path) if data.path is not None else Path()
-    return LocalText(
-        tuple(file for name in names for file in _find(folder, name, split)), data.column
-    )
+    return LocalText(tuple(file for name in names for file in _find(folder, name, split)), column)
 
 
 def is_hub_set(path: str, split: str, names: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 from textrnn.config import ClassificationHeadSettings, ClassificationRecipe
 from textrnn.data import LabelledCorpus, LabelledSource, Labels
+from textrnn.data.labelled import open_unlabelled
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import ModelFolder
 from textrnn.recipe.tasks._base import with_sizes_of
@@ -23,6 +25,7 @@ __all__ = [
     "begin_ngrams",
     "begin_sizes",
     "begin_tokenizer",
+    "knows_labels",
     "weights_of_classes",
 ]
 
@@ -35,16 +38,20 @@ LIGHTEST, HEAVIEST = 0.1, 20.0
 def begin_tokenizer(
     recipe: ClassificationRecipe, base: ModelFolder | None, train: LabelledSource, cache: Path
 ) -> Tokenizer:
-    """The one that is named, the starting model's, or one trained on the training texts."""
+    """The one that is named, the starting model's, or one trained on all texts to learn from."""
     if recipe.tokenizer is None:
         assert base is not None  # the recipe's check
         return base.tokenizer()
-    texts = (fold_markup(row.text) for row in train.rows())
+    sources = [train, open_unlabelled(recipe.data)]
+    rows = chain.from_iterable(source.rows() for source in sources if source is not None)
+    texts = (fold_markup(row.text) for row in rows)
     return make_tokenizer(recipe.tokenizer, texts, cache / "tokenizer")
 
 
-def _same_head(base: ModelFolder, recipe: ClassificationRecipe, labels: Labels) -> bool:
-    """Whether the base's head has learnt these very labels."""
+def knows_labels(base: ModelFolder | None, recipe: ClassificationRecipe, labels: Labels) -> bool:
+    """Whether the run starts from a classifier that has learnt these very labels."""
+    if base is None:
+        return False
     if base.task != "classification" or tuple(base.config.get("labels", ())) != labels.names:
         return False
     several: bool = base.network["head"]["multi_label"] == recipe.head.multi_label
@@ -64,7 +71,7 @@ def begin_sizes(
     if base is None:
         return recipe
     try:
-        if not _same_head(base, recipe, labels):
+        if not knows_labels(base, recipe, labels):
             return with_sizes_of(recipe, base, ("encoder",))
         ngrams = {}
         if not base.network["head"].get("ngrams"):
@@ -94,7 +101,7 @@ def begin_network(
         tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer, EMBEDDING)
         # N-grams of other tokens are others.
         tensors = {name: value for name, value in tensors.items() if "ngrams." not in name}
-    whole = _same_head(base, recipe, labels)
+    whole = knows_labels(base, recipe, labels)
     kept = {name: value for name, value in tensors.items() if whole or name.startswith("encoder.")}
     network.load_state_dict(kept, strict=False)
     return network, frozenset(dict(network.named_parameters())) - set(kept)

@@ -27,10 +27,9 @@ from textrnn.recipe.label_data import hold_out_labelled, old_labelled
 from textrnn.recipe.label_scores import compare_on_labels, score_labels
 from textrnn.recipe.label_sets import (
     Split,
+    TrainingTexts,
     calibrate,
-    encode_training,
     first_texts,
-    read_sets,
     set_notices,
     usually_familiar,
 )
@@ -39,6 +38,7 @@ from textrnn.recipe.label_start import (
     begin_ngrams,
     begin_sizes,
     begin_tokenizer,
+    knows_labels,
     weights_of_classes,
 )
 from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_direction_of
@@ -91,18 +91,19 @@ class ClassificationAssembly(Assembly):
         assert train is not None  # the recipe's check
         labels = find_labels(train, data, several)
         tokenizer = begin_tokenizer(recipe, base, train, cache)
-        encode = partial(encode_training, train, labels, tokenizer, recipe)
-        corpora = read_sets(train, labels, tokenizer, recipe)
         recipe = begin_sizes(recipe, base, labels)
         torch.manual_seed(recipe.training.seed)
         network: Any
         network, fresh = begin_network(recipe, base, tokenizer, labels)
-        begin_ngrams(network, fresh, partial(encode, None))
+        teacher = network if knows_labels(base, recipe, labels) else None
+        texts = TrainingTexts(train, labels, tokenizer, recipe, teacher)
+        corpora = {"train": texts.read(0), **texts.held_out()}
+        begin_ngrams(network, fresh, partial(texts.read, None))
         training = recipe.training.model_copy(update={"criterion": recipe.criterion})
 
         def batches(epoch: int) -> LabelledBatches:
             again = epoch and training.subword_sampling is not None
-            corpus = encode(epoch) if again else corpora["train"]
+            corpus = texts.read(epoch) if again else corpora["train"]
             seed = (training.seed, epoch)
             return LabelledBatches(corpus, training.batch_size, training.batch_tokens, seed, *place)
 
