@@ -44,10 +44,22 @@ def test_texts_get_the_label_of_those_like_them(of_each: int) -> None:
     assert (targets == np.array(topics)[rows]).mean() > 0.95
 
 
-def test_words_that_no_two_texts_share_tell_nothing() -> None:
-    few = corpus([[10, 11], [12, 13]], [0, 1])
-    with pytest.raises(DataError, match="hardly two of 4 texts have a word in common"):
-        labels_of_alike(few, corpus([[14, 15], [16, 17]], [-1, -1]))
+@pytest.mark.parametrize("words_of_one", [1, 8])
+def test_words_that_no_two_texts_share_tell_nothing(words_of_one: int) -> None:
+    """Each text has words of its own, or eight texts have the same."""
+    texts = [[10 + 2 * (number // words_of_one), 11] for number in range(40)]
+    few, many = corpus(texts[::20], [0, 1]), corpus(texts[1:20] + texts[21:], [-1] * 38)
+    if words_of_one == 1:
+        with pytest.raises(DataError, match="hardly a word stands in 3 or more of the 40 texts"):
+            labels_of_alike(few, many)
+    else:
+        assert labels_of_alike(few, many).argmax(1)[[0, 37]].tolist() == [0, 1]
+
+
+def test_one_label_cannot_be_told_from_others() -> None:
+    texts, _ = texts_of_topics(60, 1)
+    with pytest.raises(DataError, match="has only the label 'topic 2'"):
+        labels_of_alike(corpus(texts[:5], [2] * 5), corpus(texts[5:], [-1] * 55))
 
 
 @given(st.integers(1, 60), st.integers(2, 5), st.floats(0.01, 1.0), st.integers(0, 100))

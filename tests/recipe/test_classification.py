@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from textrnn.config import Recipe, read_yaml
 from textrnn.errors import DataError, UsageError
 from textrnn.model_folder import open_model_folder
-from textrnn.recipe import compare, dry_run, evaluate, finetune, train
+from textrnn.recipe import compare, dry_run, evaluate, finetune, train, training_texts
 from textrnn.recipe.assembly import assemble
 from textrnn.recipe.catalogue import load_recipe
 from textrnn.training import Notice
@@ -175,6 +176,64 @@ def test_pieces_drawn_anew_keep_the_labels_found(labelled_folder: Path, tmp_path
     assert len(epochs[0].ids) != len(epochs[1].ids)
 
 
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl.gz", "folder"])
+def test_held_out_texts_are_not_learnt_from_unlabelled(
+    direction: str, ending: str, labelled_folder: Path, tmp_path: Path
+) -> None:
+    rows = [*csv.reader((labelled_folder / "train.csv").open())][1:]
+    path = tmp_path / f"all.{ending}"
+    if ending == "csv":
+        path.write_text("words\n" + "".join(f"{text}\n" for text, _ in rows))
+    elif ending == "folder":
+        for number, (text, _) in enumerate(rows):
+            file = path / text.split()[0] / f"{number}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text.replace(" ", "\n"))
+    else:
+        lines = "".join(json.dumps({"words": text}) + "\n" for text, _ in rows)
+        path.write_bytes(gzip.compress(lines.encode()))
+    given = few_and_many(labelled_folder, tmp_path, 60) | {
+        "data__text": ["text", "words"],
+        "data__valid": None,
+        "data__test": None,
+        "data__held_out": 0.2,
+        "data__unlabelled": path.name,
+        "data__unlabelled_share": 1.0,
+        "direction": direction,
+        "encoder__bidirectional": False,
+    }
+    assembly = made(labelled_folder, tmp_path / "cache", **given)
+    train, valid = assembly.corpora["train"], assembly.corpora["valid"]
+    few = {text for text, _ in rows[:60]}
+    assert len(train) + len(valid) == 60 + len({text for text, _ in rows} - few)
+    got = train.select(np.arange(60 - len(valid), len(train)), "got")
+    assert got.shared_with(valid) == 0
+    assert len(train.name) < 100
+
+
+def test_found_labels_are_kept_for_a_run_that_goes_on(
+    labelled_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = few_and_many(labelled_folder, tmp_path, 60)
+    first = made(labelled_folder, tmp_path / "cache", **given).corpora["train"]
+    monkeypatch.delattr(training_texts, "labels_of_alike")
+    again = made(labelled_folder, tmp_path / "cache", **given).corpora["train"]
+    assert (first.targets == again.targets).all()
+    assert (first.ids == again.ids).all()
+    with pytest.raises(NameError):  # another share is another question
+        made(labelled_folder, tmp_path / "cache", **given, data__unlabelled_share=0.5)
+
+
+def test_a_classifier_with_other_pieces_labels_nothing(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    given = few_and_many(labelled_folder, tmp_path, 60)
+    given |= {"init_from": str(toy_classifier), "tokenizer": {"kind": "char"}}
+    said = made(labelled_folder, tmp_path / "cache", **given).notices()
+    assert any("labelled as those like them" in line for line in said)
+
+
 def test_nothing_is_left_to_label(labelled_folder: Path, tmp_path: Path) -> None:
     given = {"data__unlabelled": "train.csv", "data__unlabelled_share": 1.0}
     with pytest.raises(DataError, match=r"all texts of train.csv stand in train, valid or test"):
@@ -183,6 +242,17 @@ def test_nothing_is_left_to_label(labelled_folder: Path, tmp_path: Path) -> None
         made(labelled_folder, tmp_path, **given, head__multi_label=True)
     with pytest.raises(DataError, match=r"data.unlabelled: no file .*more"):
         made(labelled_folder, tmp_path, data__unlabelled="more")
+    (tmp_path / "lines").write_text("__label__pos good\n")
+    with pytest.raises(DataError, match=r"lines, line 1 has a label: give labelled texts as"):
+        made(labelled_folder, tmp_path, data__unlabelled=str(tmp_path / "lines"))
+    (tmp_path / "blank").write_text("\n \n")
+    with pytest.raises(DataError, match=r"blank has no text: leave data.unlabelled out"):
+        made(labelled_folder, tmp_path, data__unlabelled=str(tmp_path / "blank"))
+    for empty in ("", [], [""]):
+        with pytest.raises(UsageError, match=r"unlabelled is empty: name a file"):
+            made(labelled_folder, tmp_path, data__unlabelled=empty)
+    with pytest.raises(UsageError, match=r"unlabelled_share applies to the texts"):
+        made(labelled_folder, tmp_path, data__unlabelled_share=0.5)
 
 
 @pytest.mark.parametrize(

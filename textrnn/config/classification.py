@@ -15,6 +15,9 @@ __all__ = ["ClassificationHeadSettings", "ClassificationRecipe", "LabelledDataSe
 Pool = Literal["last", "max", "mean", "attention"]
 
 
+UNLABELLED_SHARE = 0.6
+
+
 class LabelledDataSettings(SetSettings):
     """A set of labelled texts: tables, lines of a label and a text, or a folder a class.
 
@@ -24,10 +27,11 @@ class LabelledDataSettings(SetSettings):
     ``path`` with a name a line; of a folder a class, only the folders of these names are read.
     Several labels of a text stand in one cell, with ``separator`` between them. Training cuts texts
     after ``max_length`` tokens. ``held_out`` is the share of the training texts that is the
-    validation set, where there is none of its own. ``unlabelled`` names texts without labels, a
-    line or a row each. The classifier that the run starts from labels them, or where it starts from
-    none, :func:`~textrnn.data.pseudo_labels.labels_of_alike`; and ``unlabelled_share`` of them,
-    those where it is surest, are learnt from too.
+    validation set, where there is none of its own. ``unlabelled`` names texts without labels: a
+    row of a table, a line of another file, a file in a folder. The classifier that the run starts
+    from labels them, where it has these very labels and the same tokenizer; if not,
+    :func:`~textrnn.data.pseudo_labels.labels_of_alike`. And ``unlabelled_share`` of them, those
+    where it is surest, are learnt from, too.
     """
 
     text: str | tuple[str, ...] = "text"
@@ -37,7 +41,7 @@ class LabelledDataSettings(SetSettings):
     max_length: Annotated[int, Field(ge=2)] | None = None
     held_out: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     unlabelled: str | tuple[str, ...] | None = None
-    unlabelled_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.6
+    unlabelled_share: Annotated[float, Field(gt=0.0, le=1.0)] = UNLABELLED_SHARE
 
     @model_validator(mode="after")
     def _text_and_label(self) -> Self:
@@ -47,6 +51,10 @@ class LabelledDataSettings(SetSettings):
             raise ValueError(f"text and label are both {self.label!r}: name two columns")
         if not self.separator:
             raise ValueError("separator is empty: give what stands between two labels")
+        if self.unlabelled is not None and not (self.unlabelled and all(self.unlabelled)):
+            raise ValueError("unlabelled is empty: name a file, or leave it out")
+        if self.unlabelled is None and self.unlabelled_share != UNLABELLED_SHARE:
+            raise ValueError("unlabelled_share applies to the texts that unlabelled names")
         if self.held_out is not None and self.valid is not None:
             raise ValueError("held_out applies where there is no valid: leave one of them out")
         return self

@@ -181,7 +181,8 @@ def prepare_labelled(
         counts["unknown"] += kept.count(UNK)
         counts["bytes"] += len(row.text.encode())
     if not runs:
-        raise DataError(f"{source.name} has no text: a classifier needs labelled texts")
+        needed = "a classifier needs labelled texts" if labelled else "leave data.unlabelled out"
+        raise DataError(f"{source.name} has no text: {needed}")
     return LabelledCorpus(
         name=source.name,
         ids=np.concatenate(runs),

@@ -12,7 +12,6 @@ from textrnn.data.labelled_tables import LabelledTable, Row, rows_of_records
 from textrnn.data.sources import (
     SPLIT_NAMES,
     HubText,
-    TextSource,
     find_text,
     hub_name,
     is_table,
@@ -28,7 +27,8 @@ __all__ = [
     "LabelledSource",
     "LabelledTable",
     "Row",
-    "UnlabelledText",
+    "TextFiles",
+    "TextLines",
     "open_labelled",
     "open_unlabelled",
 ]
@@ -92,12 +92,12 @@ class ClassFolders:
 
 @dataclass(frozen=True)
 class HubLabelled:
-    """Two columns of a split of a set on the hub, streamed."""
+    """Columns of a split of a set on the hub, streamed; without a label's, None."""
 
     path: str
     split: str
     texts: tuple[str, ...]
-    label: str
+    label: str | None
     name_of_set: str | None = None
     revision: str | None = None
 
@@ -114,24 +114,55 @@ class HubLabelled:
 
 
 @dataclass(frozen=True)
-class UnlabelledText:
-    """Texts without labels: a line of a text file, or a row of a table or of a set, is one."""
+class TextLines:
+    """A text a line, without labels."""
 
-    source: TextSource
+    path: Path
 
     @property
     def name(self) -> str:
         """What to call it in messages and on the model card."""
-        return self.source.name
+        return self.path.name
 
     def rows(self) -> Iterator[Row]:
-        """The rows, their label None; blank lines are none."""
-        for number, lines in enumerate(self.source.documents("line"), 1):
-            if text := "".join(lines).strip():
-                yield Row(f"{self.name}, text {number:,}", text, None)
+        """The rows, their label None; blank lines are none.
+
+        Raises:
+            DataError: the file cannot be read, or its lines have labels.
+        """
+        for number, line in enumerate(read_text(self.path), 1):
+            where = f"{self.path}, line {number:,}"
+            if line.startswith(FASTTEXT):
+                raise DataError(
+                    f"{where} has a label: give labelled texts as data.train, or cut the labels off"
+                )
+            if line.strip():
+                yield Row(where, line, None)
 
 
-Part = LabelledTable | LabelledLines | ClassFolders | HubLabelled | UnlabelledText
+@dataclass(frozen=True)
+class TextFiles:
+    """A folder with a text a file, and in folders in it, without labels (aclImdb's unsup)."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages and on the model card."""
+        return f"{self.path.name}/"
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, their label None, in the order of the names.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        for file in sorted(self.path.rglob("*")):
+            if file.is_file() and file.name[0] != ".":
+                yield Row(str(file), "".join(read_text(file)), None)
+
+
+Part = LabelledTable | LabelledLines | ClassFolders | HubLabelled | TextLines | TextFiles
 
 
 @dataclass(frozen=True)
@@ -173,35 +204,52 @@ def open_labelled(
     named = getattr(data, split)
     if named is None:
         return None
-    folder = Path(data.path).expanduser() if data.path is not None else Path()
     parts: list[Part] = []
     for name in (named,) if isinstance(named, str) else named:
-        inside = _class_folder(folder, name, split)
+        inside = _class_folder(_folder(data), name, split)
         if inside is not None:
             parts.append(ClassFolders(inside, classes))
-            continue
-        found = find_text(data, name, split, data.texts()[0])
-        if isinstance(found, HubText):
-            hub = (found.path, name, data.texts(), data.label, data.name, data.revision)
-            parts.append(HubLabelled(*hub))
-            continue
-        parts += [
-            LabelledTable(path, data.texts(), data.label) if is_table(path) else LabelledLines(path)
-            for path in found.paths
-        ]
+        else:
+            parts += _parts(data, name, split, data.label)
     return LabelledSource(tuple(parts))
 
 
 def open_unlabelled(data: LabelledDataSettings) -> LabelledSource | None:
     """The texts without labels, or None where the settings name none.
 
+    A row of a table or of a set is a text, a line of another file, and in a folder a file.
+
     Raises:
         DataError: as :func:`open_labelled`.
     """
-    if data.unlabelled is None:
+    named = data.unlabelled
+    if named is None:
         return None
-    found = find_text(data, data.unlabelled, "unlabelled", data.texts()[0])
-    return LabelledSource((UnlabelledText(found),))
+    parts: list[Part] = []
+    for name in (named,) if isinstance(named, str) else named:
+        inside = (_folder(data) / name).expanduser()
+        if inside.is_dir():
+            parts.append(TextFiles(inside))
+        else:
+            parts += _parts(data, name, "unlabelled", None)
+    return LabelledSource(tuple(parts))
+
+
+def _folder(data: LabelledDataSettings) -> Path:
+    return Path(data.path).expanduser() if data.path is not None else Path()
+
+
+def _parts(
+    data: LabelledDataSettings, name: str, split: str, label: str | None
+) -> Iterator[LabelledTable | LabelledLines | TextLines | HubLabelled]:
+    """A split of a set on the hub, a table, or lines; without a column of labels, None."""
+    found = find_text(data, name, split, data.texts()[0])
+    if isinstance(found, HubText):
+        yield HubLabelled(found.path, name, data.texts(), label, data.name, data.revision)
+        return
+    lines = TextLines if label is None else LabelledLines
+    for path in found.paths:
+        yield LabelledTable(path, data.texts(), label) if is_table(path) else lines(path)
 
 
 def _class_folder(folder: Path, name: str, split: str) -> Path | None:

@@ -13,6 +13,10 @@ from textrnn.errors import DataError, did_you_mean
 __all__ = ["LabelledTable", "Row", "rows_of_records"]
 
 
+Places = tuple[int, int | None]
+"""Of the text's column, and of the label's."""
+
+
 class Row(NamedTuple):
     """A labelled text as it was found.
 
@@ -29,18 +33,18 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelledTable:
-    """Two columns of a table: csv, tsv, jsonl or parquet, gzipped or not.
+    """Columns of a table: csv, tsv, jsonl or parquet, gzipped or not.
 
     Args:
         path: the file.
         texts: names that the text's column may have; or its number, counted from 1, where the
             table has no header.
-        label: the label's column.
+        label: the label's column; None: there is none.
     """
 
     path: Path
     texts: tuple[str, ...]
-    label: str
+    label: str | None
 
     @property
     def name(self) -> str:
@@ -72,22 +76,25 @@ class LabelledTable:
             if row:
                 yield self._row(number, row, places)
 
-    def _numbers(self, first: Sequence[str]) -> tuple[int, int] | None:
+    def _numbers(self, first: Sequence[str]) -> Places | None:
         """The places of text and label, where they are given by number."""
-        if not (self.label.isdecimal() and all(text.isdecimal() for text in self.texts)):
+        given = self.texts[:1] if self.label is None else (self.texts[0], self.label)
+        if not all(name.isdecimal() for name in {*self.texts, *given}):
             return None
-        text, label = numbered_columns(self.path, first, (self.texts[0], self.label))
-        return text, label
+        text, *label = numbered_columns(self.path, first, given)
+        return text, label[0] if label else None
 
-    def _row(self, number: int, row: Sequence[str], places: tuple[int, int]) -> Row:
+    def _row(self, number: int, row: Sequence[str], places: Places) -> Row:
         where = f"{self.path}, line {number:,}"
-        if len(row) <= max(places):
-            raise DataError(f"{where}: {len(row)} columns, no number {max(places) + 1}")
-        return Row(where, row[places[0]], row[places[1]])
+        text, label = places
+        last = max(text, label or 0)
+        if len(row) <= last:
+            raise DataError(f"{where}: {len(row)} columns, no number {last + 1}")
+        return Row(where, row[text], None if label is None else row[label])
 
 
 def rows_of_records(
-    rows: Iterator[tuple[str, Any]], texts: Sequence[str], label: str
+    rows: Iterator[tuple[str, Any]], texts: Sequence[str], label: str | None
 ) -> Iterator[Row]:
     """The text and the label of each record; before a record stands its place, in words."""
     for where, record in rows:
@@ -96,22 +103,23 @@ def rows_of_records(
         text, column = _places(list(record), texts, label, where)
         names = list(record)
         value = record[names[text]]
-        yield Row(where, "" if value is None else str(value), record[names[column]])
+        of = None if column is None else record[names[column]]
+        yield Row(where, "" if value is None else str(value), of)
 
 
-def _places(header: Sequence[str], texts: Sequence[str], label: str, where: str) -> tuple[int, int]:
+def _places(header: Sequence[str], texts: Sequence[str], label: str | None, where: str) -> Places:
     """Where text and label stand among the columns."""
     names = list(header)
     found = [name for name in texts if name in names]
     for option, flag, given, there in (
         ("text", "--column", texts[0], bool(found)),
-        ("label", "--label", label, label in names),
+        ("label", "--label", label, label is None or label in names),
     ):
-        if not there:
+        if given is not None and not there:
             listed = ", ".join(repr(name[:40]) for name in names[:8])
             raise DataError(
                 f"{where} has no column {given!r} among {listed}: name the {option}'s "
                 f"(data.{option} in a recipe, {flag} in a command), by its number where there is "
                 f"no header{did_you_mean(given, names)}"
             )
-    return names.index(found[0]), names.index(label)
+    return names.index(found[0]), None if label is None else names.index(label)

@@ -79,11 +79,7 @@ def cells_of(row: Row, several: bool, separator: str = ",") -> list[str]:
         return cells
     if len(cells) != 1:
         count = f"{len(cells)} labels" if cells else "no label"
-        hint = (
-            "; for several a text, set head.multi_label to true"
-            if cells
-            else " (texts that have none go into a file of their own, see data.unlabelled)"
-        )
+        hint = "; for several a text, set head.multi_label to true" if cells else ""
         raise DataError(f"{row.place}: {count}, and one is needed{hint}")
     return cells
 

@@ -80,7 +80,7 @@ def labels_of_alike(labelled: LabelledCorpus, unlabelled: LabelledCorpus) -> NDA
         unlabelled: N texts.
 
     Raises:
-        DataError: hardly two of the texts have a word in common.
+        DataError: the texts have too little in common, or all labelled ones have one label.
 
     >>> def corpus(texts, targets):
     ...     ends = np.cumsum([len(text) for text in texts])
@@ -96,12 +96,17 @@ def labels_of_alike(labelled: LabelledCorpus, unlabelled: LabelledCorpus) -> NDA
     """
     from sklearn.decomposition import TruncatedSVD
 
+    occurring = np.unique(labelled.targets)
+    if len(occurring) < 2:
+        raise DataError(
+            f"{labelled.name} has only the label {labelled.classes[int(occurring[0])]!r}: what is "
+            "like one label cannot be told without texts of another"
+        )
     texts = _weighed(labelled, unlabelled)
     dimensions = min(DIMENSIONS, min(texts.shape) - 1)
     places = TruncatedSVD(dimensions, n_iter=4, random_state=0).fit_transform(texts)
     known, others = places[: len(labelled)], places[len(labelled) :]
     probabilities = np.zeros((len(unlabelled), len(labelled.classes)))
-    occurring = np.unique(labelled.targets)
     probabilities[:, occurring] = _probabilities(known, labelled.targets, others)
     return probabilities
 
@@ -134,25 +139,23 @@ def _weighed(labelled: LabelledCorpus, unlabelled: LabelledCorpus) -> csr_array:
     from sklearn.preprocessing import normalize
 
     runs = [_ngrams(corpus.text(row)) for corpus in (labelled, unlabelled) for row in corpus.rows()]
-    ends = np.cumsum([0, *map(len, runs)])
-    flat = np.concatenate(runs)
-    texts = len(runs)
-    stands_in = np.bincount(flat, minlength=BUCKETS)
-    least = max(LEAST, texts // RAREST)
-    says = (stands_in >= least) & (stands_in <= MOST_COMMON * texts)
+    stands_in = np.zeros(BUCKETS, np.int32)
+    for run in runs:
+        stands_in[run] += 1  # each once
+    least = max(LEAST, len(runs) // RAREST)
+    says = (stands_in >= least) & (stands_in <= max(MOST_COMMON * len(runs), least))
     if says.sum() < 2:
         raise DataError(
-            f"{unlabelled.name}: hardly two of {texts:,} texts have a word in common, so what is "
-            "like the labelled ones cannot be found: give more texts"
+            f"{unlabelled.name}: hardly a word stands in {least} or more of the {len(runs):,} "
+            "texts and not in most of them, so which are alike cannot be found: give more texts"
         )
-    (kept,) = np.nonzero(says[flat])
-    columns = np.cumsum(says) - 1
-    weights = np.log(texts / np.maximum(stands_in, 1)).astype(np.float32)
-    rows = np.searchsorted(kept, ends)
-    matrix = csr_array(
-        (weights[flat[kept]], columns[flat[kept]], rows), shape=(texts, int(says.sum()))
-    )
-    return normalize(matrix)
+    columns = np.cumsum(says, dtype=np.int32) - 1
+    runs = [run[says[run]] for run in runs]
+    ends = np.cumsum([0, *map(len, runs)])
+    flat = np.concatenate(runs)
+    weights = np.log(len(runs) / stands_in[flat]).astype(np.float32)
+    shape = len(runs), int(says.sum())
+    return normalize(csr_array((weights, columns[flat], ends), shape=shape))
 
 
 def _ngrams(ids: NDArray[np.uint32]) -> NDArray[np.int32]:

@@ -5,6 +5,7 @@ tasks          what a run must know of its task: what to build, how to score it,
 vocabulary     tokenizers
 assembly       tokenizers, data, network
 run            training, and what it leaves in the run_folder
+training_texts what a classifier learns from, and labels for texts that have none
 card           the model card; answering: how fast the model answers, for it
 estimate       the dry run
 learning_rate  the range test

@@ -27,7 +27,6 @@ from textrnn.recipe.label_data import hold_out_labelled, old_labelled
 from textrnn.recipe.label_scores import compare_on_labels, score_labels
 from textrnn.recipe.label_sets import (
     Split,
-    TrainingTexts,
     calibrate,
     first_texts,
     set_notices,
@@ -42,6 +41,7 @@ from textrnn.recipe.label_start import (
     weights_of_classes,
 )
 from textrnn.recipe.tasks._base import Asked, Assembly, Figures, HeldOut, table, with_direction_of
+from textrnn.recipe.training_texts import TrainingTexts
 from textrnn.tasks.classification import Classification, answer, predict
 from textrnn.tokenizers import Tokenizer
 
@@ -95,8 +95,9 @@ class ClassificationAssembly(Assembly):
         torch.manual_seed(recipe.training.seed)
         network: Any
         network, fresh = begin_network(recipe, base, tokenizer, labels)
-        teacher = network if knows_labels(base, recipe, labels) else None
-        texts = TrainingTexts(train, labels, tokenizer, recipe, teacher)
+        whole = recipe.tokenizer is None and knows_labels(base, recipe, labels)
+        teacher = network if whole else None
+        texts = TrainingTexts(train, labels, tokenizer, recipe, cache, teacher)
         corpora = {"train": texts.read(0), **texts.held_out()}
         begin_ngrams(network, fresh, partial(texts.read, None))
         training = recipe.training.model_copy(update={"criterion": recipe.criterion})
