@@ -60,6 +60,27 @@ def test_what_can_be_learnt_from_and_what_is_said_of_it(trained: Callable) -> No
     assert "fewer than 2 texts to learn from have the label rare" in said
 
 
+def test_texts_without_labels(trained: Callable, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("".join(f"it is good {n} and {n % 9}\n" for n in range(60)))
+    done = trained(GOOD, "data.unlabelled=more.txt")
+    assert done.code == 0
+    assert "own.csv, 36 of 60 texts of more.txt labelled as those like them: 76 texts" in done.err
+    for lines, words, message in (
+        (GOOD, ("data.unlabelled=own.csv",), "all texts of own.csv stand in train, valid or test"),
+        (GOOD, ("data.unlabelled=mor.txt",), "data.unlabelled: no file"),
+        (GOOD, ("data.unlabelled_share=0.5",), "applies to the texts that unlabelled names"),
+        (
+            [line for line in GOOD if line.endswith("pos")],
+            ("data.unlabelled=more.txt", "data.label_names=[neg,pos]"),
+            "has only the label 'pos': what is like one label cannot be told",
+        ),
+    ):
+        done = trained(lines, *words)
+        assert (done.code, done.out) in ((1, ""), (2, ""))
+        assert message in done.err
+        assert len(done.err.splitlines()) == 1
+
+
 def test_a_training_that_diverges(trained: Callable, tmp_path: Path) -> None:
     words = ("training.optimizer.learning_rate=1e38", "training.clip_norm=null")
     done = trained(GOOD, *words, dry=False)
