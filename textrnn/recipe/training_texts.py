@@ -80,6 +80,7 @@ class TrainingTexts:
         name = f"{len(rows):,} of {len(others):,} texts of {others.name} labelled {by}"
         return train.joined(replace(others.select(rows, name), targets=targets))
 
+    @cached_property
     def held_out(self) -> dict[str, LabelledCorpus]:
         """The texts that are not learnt from, of each split that there is."""
         data = self.recipe.data
@@ -98,7 +99,7 @@ class TrainingTexts:
         assert self.unlabelled is not None
         known = self._encoded(self.source)
         others = self._encoded(self.unlabelled)
-        seen = [known.digests, *(corpus.digests for corpus in self.held_out().values())]
+        seen = [known.digests, *(corpus.digests for corpus in self.held_out.values())]
         _, first = np.unique(others.digests, return_index=True)
         rows = np.sort(first[~np.isin(others.digests[first], np.concatenate(seen))])
         if not len(rows):

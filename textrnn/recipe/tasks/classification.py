@@ -98,7 +98,7 @@ class ClassificationAssembly(Assembly):
         whole = recipe.tokenizer is None and knows_labels(base, recipe, labels)
         teacher = network if whole else None
         texts = TrainingTexts(train, labels, tokenizer, recipe, cache, teacher)
-        corpora = {"train": texts.read(0), **texts.held_out()}
+        corpora = {"train": texts.read(0), **texts.held_out}
         begin_ngrams(network, fresh, partial(texts.read, None))
         training = recipe.training.model_copy(update={"criterion": recipe.criterion})
 
