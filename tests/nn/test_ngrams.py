@@ -64,11 +64,15 @@ def test_buckets_are_filled_evenly() -> None:
     assert counts.max() < 110
 
 
-def test_ratios_are_naive_bayes_and_a_text_is_their_sum() -> None:
+@pytest.mark.parametrize("least", [1, 4])
+def test_ratios_are_naive_bayes_and_a_text_is_their_sum(least: int) -> None:
     texts, labels = random_texts(60), [row % 3 for row in range(60)]
     scores = NgramScores(2, BUCKETS, 3)
-    scores.count((np.array(text), label) for text, label in zip(texts, labels, strict=True))
-    has = [set(runs(text, 2)) for text in texts]
+    some = ((np.array(text), label) for text, label in zip(texts, labels, strict=True))
+    scores.count(some, least)
+    every = [set(runs(text, 2)) for text in texts]
+    times = Counter(run for kinds in every for run in kinds)
+    has = [{run for run in kinds if times[run] >= least} for kinds in every]
     own = [Counter[tuple[int, ...]]() for _ in range(3)]
     for kinds, label in zip(has, labels, strict=True):
         own[label].update(kinds)

@@ -437,6 +437,17 @@ def test_sampled_subwords_are_counted_as_they_are_read(
     torch.testing.assert_close(*ratios)
 
 
+def test_ngrams_that_stand_in_few_texts_say_nothing(labelled_folder: Path, tmp_path: Path) -> None:
+    said = [
+        made(labelled_folder, tmp_path, head__ngrams=2, head__ngram_min_count=least)
+        .task.network.ngrams.ratios.any(1)
+        .sum()
+        .item()
+        for least in (1, 30, 401)
+    ]
+    assert said[0] > said[1] > said[2] == 0
+
+
 def test_a_translator_is_no_start(translator: Path, labelled_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a model for translation: a classifier starts from"):
         made(labelled_folder, tmp_path, init_from=str(translator))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from textrnn.config._base import Probability, Settings, Size
+from textrnn.config._base import Count, Probability, Settings, Size
 from textrnn.config.settings import Direction, Recipe, SetSettings
 from textrnn.config.training import ClassificationTrainingSettings
 
@@ -74,7 +74,8 @@ class ClassificationHeadSettings(Settings):
     several labels, or none. Texts are read ``window`` tokens at a time, so that memory does not
     grow with their length. ``ngrams``: a linear model over the n-grams of up to so many tokens
     answers together with the network (:class:`~textrnn.nn.ngrams.NgramScores`); 0: the network
-    alone. They are hashed into ``ngram_buckets``.
+    alone. They are hashed into ``ngram_buckets``; those that stand in fewer than
+    ``ngram_min_count`` of the texts say nothing.
     """
 
     pooling: Annotated[tuple[Pool, ...], Field(min_length=1)] = ("last", "max", "mean")
@@ -85,6 +86,7 @@ class ClassificationHeadSettings(Settings):
     window: Annotated[int, Field(ge=2, le=1 << 20)] = 512
     ngrams: Annotated[int, Field(ge=0, le=8)] = 0
     ngram_buckets: Annotated[int, Field(ge=1 << 10, le=1 << 24)] = 1 << 18
+    ngram_min_count: Count = 1
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

@@ -49,17 +49,20 @@ class NgramScores(nn.Module):
         self.bias = nn.Parameter(torch.zeros(labels))
         self.register_buffer("ratios", torch.zeros(buckets + 1, labels))
 
-    def count(self, texts: Iterable[tuple[NDArray[np.int64], NDArray[np.int64] | int]]) -> None:
+    def count(
+        self, texts: Iterable[tuple[NDArray[np.int64], NDArray[np.int64] | int]], least: int = 1
+    ) -> None:
         """Find the ratios by counting in which texts each n-gram stands.
 
         The ratio of an n-gram and a label is the logarithm of its share of the n-grams of the
         label's texts over its share of those of all others, one added to every count; 0 where it
-        never occurred. The n-grams of a text say much the same, so the sum over K of them begins
+        hardly occurred. The n-grams of a text say much the same, so the sum over K of them begins
         at :data:`START` over the square root of K. Ratios and weights have a fourth root of K each:
         where a text has many n-grams, a weight has to learn more slowly.
 
         Args:
             texts: the ids of each (T,), and its label or a row (C,) of 0 and 1.
+            least: n-grams that stand in fewer texts say nothing: of long texts, most stand in one.
         """
         labels = self.ratios.shape[1]
         counts = np.zeros((2, self.buckets + 1, labels))  # in texts with the label, and without
@@ -72,8 +75,8 @@ class NgramScores(nn.Module):
             counts[1, found] += 1 - own
             number += 1
         counts[:, -1] = 0.0
-        seen = counts.sum(0) > 0
-        counts += seen
+        seen = counts.sum(0) >= least
+        counts = (counts + 1.0) * seen
         with_it, without_it = np.log(np.maximum(counts, 1.0)) - np.log(counts.sum(1))[:, np.newaxis]
         mean = (counts - seen)[:, :, 0].sum() / max(number, 1)
         share = max(mean, 1.0) ** -0.25

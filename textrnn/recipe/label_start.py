@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 EMBEDDING = ("encoder.embedding.weight",)
-NGRAMS = {"ngrams", "ngram_buckets"}
+NGRAMS = {"ngrams", "ngram_buckets", "ngram_min_count"}
 LIGHTEST, HEAVIEST = 0.1, 20.0
 """Balanced weights of classes are kept between: one rare text shall not drown the others."""
 
@@ -115,10 +115,11 @@ def begin_ngrams(
         return
     train = read()
     several = train.targets.ndim == 2
-    network.ngrams.count(
+    texts = (
         (train.text(row).astype(np.int64), target if several else int(target))
         for row, target in enumerate(train.targets)
     )
+    network.ngrams.count(texts, network.head_settings.ngram_min_count)
 
 
 def weights_of_classes(
