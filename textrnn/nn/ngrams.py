@@ -77,7 +77,8 @@ class NgramScores(nn.Module):
         counts[:, -1] = 0.0
         seen = counts.sum(0) >= least
         counts = (counts + 1.0) * seen
-        with_it, without_it = np.log(np.maximum(counts, 1.0)) - np.log(counts.sum(1))[:, np.newaxis]
+        whole = counts.sum(1, keepdims=True)
+        with_it, without_it = np.log(np.maximum(counts, 1.0)) - np.log(np.maximum(whole, 1.0))
         mean = (counts - seen)[:, :, 0].sum() / max(number, 1)
         share = max(mean, 1.0) ** -0.25
         self.ratios.copy_(torch.from_numpy(share * np.where(seen, with_it - without_it, 0.0)))
