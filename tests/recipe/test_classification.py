@@ -497,6 +497,26 @@ def test_finetuning_reports_before_and_after(
     assert tuned.network["head"]["ngrams"] == 0  # as it was
 
 
+def test_finetuning_learns_from_texts_without_labels(
+    toy_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = "".join(f"we {word} it,{label}\n" for word, label in (("x", "pos"), ("y", "neg")) * 10)
+    Path("mine.csv").write_text("text,label\n" + lines)
+    Path("more.txt").write_text("it is good\nit is not good\nwe good\n")
+    said: list[object] = []
+    finetune(
+        toy_classifier,
+        data="mine.csv",
+        output=Path("run"),
+        epochs=1,
+        overrides={"data.unlabelled": "more.txt", "data.unlabelled_share": 1.0},
+        on_event=said.append,
+    )
+    notices = [event.text for event in said if isinstance(event, Notice)]
+    assert any("3 of 3 texts of more.txt labelled by the model of before" in one for one in notices)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

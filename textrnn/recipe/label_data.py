@@ -56,9 +56,8 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
     _write(place / "train.jsonl", kept)
     _write(place / "valid.jsonl", held)
     settings = {
-        "data.path": str(place),
-        "data.train": "train.jsonl",
-        "data.valid": "valid.jsonl",
+        "data.train": str(place / "train.jsonl"),
+        "data.valid": str(place / "valid.jsonl"),
         "data.label_names": list(labels.names),
         "head.multi_label": several,
         "head.ngrams": head.get("ngrams", 0),
