@@ -13,9 +13,8 @@ from textrnn.config.training import ClassificationTrainingSettings
 __all__ = ["ClassificationHeadSettings", "ClassificationRecipe", "LabelledDataSettings"]
 
 Pool = Literal["last", "max", "mean", "attention"]
-
-
 UNLABELLED_SHARE = 0.6
+"""Of the texts without labels, what is learnt from unless another share is given."""
 
 
 class LabelledDataSettings(SetSettings):

@@ -1,4 +1,4 @@
-"""Where labelled texts come from: tables, lines of label and text, a folder a class, the hub."""
+"""Where texts with labels, and without, come from: tables, lines, folders, the hub."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ Part = LabelledTable | LabelledLines | ClassFolders | HubLabelled | TextLines | 
 
 @dataclass(frozen=True)
 class LabelledSource:
-    """Labelled texts, part after part."""
+    """Texts with labels, or all without, part after part."""
 
     parts: tuple[Part, ...]
 

@@ -124,13 +124,7 @@ def open_source(data: DataSettings, split: Literal["train", "valid", "test"]) ->
 
 
 def find_text(data: SetSettings, named: str | Sequence[str], split: str, column: str) -> TextSource:
-    """The text that is called so in a set.
-
-    Args:
-        data: where the set is.
-        named: files, or a split of it on the hub.
-        split: the setting that names them, for messages.
-        column: the text's in a table.
+    """The text of files, or of a split on the hub, that ``data.SPLIT`` names; its ``column``.
 
     Raises:
         DataError: as :func:`open_source`.

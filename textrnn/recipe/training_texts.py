@@ -90,14 +90,19 @@ class TrainingTexts:
             if (source := open_labelled(data, split, named_labels(data))) is not None:
                 corpora[split] = self._encoded(source)
         if data.held_out is not None:
-            corpora["valid"] = self._encoded(self.source).split(data.held_out)[1]
+            corpora["valid"] = self._whole.split(data.held_out)[1]
         return corpora
+
+    @cached_property
+    def _whole(self) -> LabelledCorpus:
+        """The labelled texts, held-out ones among them, none of them cut."""
+        return self._encoded(self.source)
 
     @cached_property
     def _pseudo_labels(self) -> PseudoLabels:
         """Labels for texts without, found where they are whole; none for what stands in a split."""
         assert self.unlabelled is not None
-        known = self._encoded(self.source)
+        known = self._whole
         others = self._encoded(self.unlabelled)
         seen = [known.digests, *(corpus.digests for corpus in self.held_out.values())]
         _, first = np.unique(others.digests, return_index=True)

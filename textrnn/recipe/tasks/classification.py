@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -99,12 +98,12 @@ class ClassificationAssembly(Assembly):
         teacher = network if whole else None
         texts = TrainingTexts(train, labels, tokenizer, recipe, cache, teacher)
         corpora = {"train": texts.read(0), **texts.held_out}
-        begin_ngrams(network, fresh, partial(texts.read, None))
+        drawn = recipe.training.subword_sampling is not None
+        begin_ngrams(network, fresh, lambda: texts.read(None) if drawn else corpora["train"])
         training = recipe.training.model_copy(update={"criterion": recipe.criterion})
 
         def batches(epoch: int) -> LabelledBatches:
-            again = epoch and training.subword_sampling is not None
-            corpus = texts.read(epoch) if again else corpora["train"]
+            corpus = texts.read(epoch) if epoch and drawn else corpora["train"]
             seed = (training.seed, epoch)
             return LabelledBatches(corpus, training.batch_size, training.batch_tokens, seed, *place)
 
