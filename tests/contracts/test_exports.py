@@ -48,7 +48,7 @@ def test_nothing_private_is_imported_from_another_part(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.count(".") == 1])
 def test_an_entry_of_an_open_folder_has_one_name(name: str) -> None:
-    for family in (v for v in vars(import_module(name)).values() if isinstance(v, Family)):
+    for family in [v for v in vars(import_module(name)).values() if isinstance(v, Family)]:
         for entry in family.names():
             assert len(import_module(f"{family.package}.{entry}").__all__) == 1
 
