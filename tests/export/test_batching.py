@@ -21,7 +21,9 @@ from textrnn.generation import pad_right
 from textrnn.model_folder import open_model_folder
 
 
-def product(columns: int, rows: int, *, bias: bool, bounded: bool = False) -> onnx.ModelProto:
+def product(
+    columns: int, rows: int, *, bias: bool, bounded: bool = False, whole: bool = False
+) -> onnx.ModelProto:
     """Values (B, K), or their hyperbolic tangents, by a matrix (N, K), quantised."""
     draw = np.random.default_rng(columns).standard_normal
     arrays = {"matrix": draw((rows, columns)), "bias": draw(rows)}
@@ -38,7 +40,8 @@ def product(columns: int, rows: int, *, bias: bool, bounded: bool = False) -> on
         tensors,
     )
     opset = [helper.make_opsetid("", 20)]
-    return quantize_weights(helper.make_model(graph, opset_imports=opset, ir_version=10))
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    return quantize_weights(model, whole=whole)
 
 
 def run(model: onnx.ModelProto, x: Any) -> Any:
@@ -63,19 +66,76 @@ def test_the_results_are_the_same(columns: int, bias: bool) -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("bounded", [True, False])
 @pytest.mark.parametrize("columns", [24, 256, 600])
-def test_what_a_tanh_bounds_has_one_scale(columns: int, bias: bool) -> None:
-    few = product(columns, 40, bias=bias, bounded=True)
-    many = take_many_rows(few)
-    assert "ReduceMax" not in {node.op_type for node in many.graph.node}
+def test_where_nothing_has_to_be_the_same_there_are_fewer_nodes(
+    columns: int, bounded: bool, bias: bool
+) -> None:
+    few = product(columns, 40, bias=bias, bounded=bounded, whole=True)
+    many = take_many_rows(few, ())
+    kinds = [node.op_type for node in many.graph.node]
+    assert ("ReduceMax" in kinds) == (not bounded)
+    assert kinds.count("MatMulIntegerToFloat") == 1
+    assert "Pad" not in kinds
     x = np.random.default_rng(1).standard_normal((33, columns)).astype(np.float32)
     x[3] = 0
-    wanted, found = run(few, x), run(many, x)
-    step = 1 / 127 / np.abs(np.tanh(x)).max(1, initial=0.5, keepdims=True)
+    values = np.tanh(x) if bounded else x
+    arrays = {t.name: numpy_helper.to_array(t) for t in few.graph.initializer}
+    wanted = values @ dequantized(few)[:, :columns].T + arrays.get("bias", np.float32(0))
+    found = run(many, x)
+    step = np.ones((33, 1)) if bounded else np.abs(x).max(1, keepdims=True)
     spread = np.sqrt((dequantized(few) ** 2).sum(1))  # rounding errors add up like random steps
-    assert (np.abs(found - wanted) <= 3 * step * spread).all()
+    assert (np.abs(found - wanted) <= 3 * step / 127 * spread).all()
     for rows in (1, 2):  # exact sums of whole numbers: no row depends on those beside it
         assert (run(many, x[:rows]) == found[:rows]).all()
+
+
+def looked_up_beside(first: bool, scale: float) -> onnx.ModelProto:
+    """Rows of a table (7, 32) and values (B, 24) side by side, by a matrix (40, 56)."""
+    draw = np.random.default_rng(3).standard_normal
+    arrays = {"table": draw((20, 32)), "matrix": draw((40, 56)), "scale": np.array(scale)}
+    tensors = [numpy_helper.from_array(a.astype(np.float32), name) for name, a in arrays.items()]
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["row"]),
+        helper.make_node("Mul", ["row", "scale"], ["rows"]),
+        helper.make_node("Concat", ["rows", "x"] if first else ["x", "rows"], ["both"], axis=1),
+        helper.make_node("Gemm", ["both", "matrix"], ["y"], transB=1),
+    ]
+    value = helper.make_tensor_value_info
+    inputs = [value("ids", TensorProto.INT64, ["batch"])]
+    inputs += [value("x", TensorProto.FLOAT, ["batch", 24])]
+    graph = helper.make_graph(nodes, "g", inputs, [value("y", TensorProto.FLOAT, None)], tensors)
+    opset = [helper.make_opsetid("", 20)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=10)
+
+
+@pytest.mark.parametrize("declared", [(), ("x",)])
+@pytest.mark.parametrize("first", [True, False])
+def test_rows_of_a_table_are_multiplied_as_they_are_stored(
+    first: bool, declared: tuple[str, ...]
+) -> None:
+    model = looked_up_beside(first, 3.0)
+    few = quantize_weights(model, whole=True)
+    many = take_many_rows(few, declared)
+    assert [node.op_type for node in many.graph.node].count("ReduceMax") == (not declared)
+    ids = np.array([3, 0, 19, 3])
+    x = np.random.default_rng(1).uniform(-1, 1, (4, 24)).astype(np.float32)
+    wanted, found = (
+        onnxruntime.InferenceSession(m.SerializeToString()).run(["y"], {"ids": ids, "x": x})[0]
+        for m in (model, many)
+    )
+    assert 0 < np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
+    nothing = np.zeros_like(x)  # then only the rounding of weights is left
+    arrays = {t.name: numpy_helper.to_array(t) for t in few.graph.initializer}
+    numbers = arrays["table.q8"].astype(np.float32)[:, 0] - 128
+    (scales,) = (array for name, array in arrays.items() if array.shape == (20, 1, 1))
+    rows = numbers * scales[:, 0]  # three times the table's
+    columns = slice(0, 32) if first else slice(24, 56)
+    exact = rows[ids] @ dequantized(few)[:, columns].T
+    session = onnxruntime.InferenceSession(many.SerializeToString())
+    np.testing.assert_allclose(
+        session.run(["y"], {"ids": ids, "x": nothing})[0], exact, rtol=1e-4, atol=1e-3
+    )
 
 
 def dequantized(model: onnx.ModelProto) -> Any:

@@ -156,7 +156,7 @@ def test_each_matrix_is_stored_once_and_in_8_bits(folders: dict[str, ModelFolder
 def test_numbers_of_blocks_are_near_the_matrix() -> None:
     matrix = np.random.default_rng(0).standard_normal((5, 300)).astype(np.float32)
     matrix[2] = 0
-    numbers, scales = quantize_blocks(matrix)
+    numbers, scales = quantize_blocks(matrix, 256)
     assert (numbers.shape, scales.shape) == ((5, 2, 256), (5, 2))
     back = ((numbers.astype(np.float32) - 128) * scales[..., None]).reshape(5, -1)
     assert not back[:, 300:].any()

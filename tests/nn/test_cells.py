@@ -398,3 +398,14 @@ def test_gates_are_those_that_the_step_uses(name: str) -> None:
     if name in ("mingru", "minlstm", "qrnn", "lstm", "mlstm", "mogrifier"):
         (slope,) = torch.autograd.grad(after[place].sum(), leaves[place])
         close(slope, gates["forget"] if "forget" in gates else 1 - gates["update"])
+
+
+@pytest.mark.parametrize(("name", "chosen"), VARIANTS)
+def test_a_cell_that_says_so_never_leaves_its_bounds(name: str, chosen: dict[str, int]) -> None:
+    torch.manual_seed(0)
+    cell = some_cell(name, chosen)
+    first, *rest = some_state(cell, 8)
+    state = (torch.tanh(first), *(5 * part for part in rest))
+    outputs, (last, *_) = cell(30 * torch.randn(8, 20, 3), state)
+    greatest = max(outputs.abs().max().item(), last.abs().max().item())
+    assert (greatest <= 1.0) == cell.bounded

@@ -73,7 +73,8 @@ class ClassificationHeadSettings(Settings):
     several labels, or none. Texts are read ``window`` tokens at a time, so that memory does not
     grow with their length. ``ngrams``: a linear model over the n-grams of up to so many tokens
     answers together with the network (:class:`~textrnn.nn.ngrams.NgramScores`); 0: the network
-    alone. They are hashed into ``ngram_buckets``; those that stand in fewer than
+    alone. ``character_ngrams``: it looks at those of three to so many characters, too. They are
+    hashed into ``ngram_buckets``; those that stand in fewer than
     ``ngram_min_count`` of the texts say nothing.
     """
 
@@ -84,6 +85,7 @@ class ClassificationHeadSettings(Settings):
     multi_label: bool = False
     window: Annotated[int, Field(ge=2, le=1 << 20)] = 512
     ngrams: Annotated[int, Field(ge=0, le=8)] = 0
+    character_ngrams: Annotated[int, Field(ge=0, le=12)] = 0
     ngram_buckets: Annotated[int, Field(ge=1 << 10, le=1 << 24)] = 1 << 18
     ngram_min_count: Count = 1
 
@@ -93,6 +95,8 @@ class ClassificationHeadSettings(Settings):
             raise ValueError(f"pooling names one kind twice: {', '.join(self.pooling)}")
         if self.attention_size is not None and "attention" not in self.pooling:
             raise ValueError("attention_size applies to the pooling attention only")
+        if self.character_ngrams in (1, 2):
+            raise ValueError("character_ngrams: the shortest have 3 characters: give 3 or more")
         return self
 
 

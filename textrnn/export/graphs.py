@@ -6,7 +6,7 @@ import base64
 import copy
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torch import nn
 from textrnn.errors import EngineError, UnknownNameError
 from textrnn.export.batching import take_many_rows
 from textrnn.export.flattening import flatten_products
-from textrnn.export.ordering import between
+from textrnn.export.ordering import between, names_read
 from textrnn.export.parity import Parity, measure_parity
 from textrnn.export.quantizing import quantize_weights
 from textrnn.export.tracing import trace
@@ -86,18 +86,20 @@ def export_network(
 def _models(graphs: Mapping[str, Graph], precision: str) -> dict[str, onnx.ModelProto]:
     """The model of each graph; a function that several are made of is traced once."""
     traced: dict[int, onnx.ModelProto] = {}
+    # Graphs that share matrices cut them alike.
+    only_many = all(graph.many_rows for graph in graphs.values())
 
     def model_of(function: Function) -> onnx.ModelProto:
         if id(function) not in traced:
             model = flatten_products(trace(function))
             if precision == "int8":
-                model = quantize_weights(model)
+                model = quantize_weights(model, whole=only_many)
             traced[id(function)] = model
         return traced[id(function)]
 
     models = {}
     for name, graph in graphs.items():
-        reading = graph.reading
+        reading, bounded = graph.reading, graph.function.bounded
         if reading is None:
             model = model_of(graph.function)
         else:
@@ -107,8 +109,10 @@ def _models(graphs: Mapping[str, Graph], precision: str) -> dict[str, onnx.Model
             if precision == "int8" and reading.marked is not None:
                 step = reading.marked
             model = unroll(reading, model_of(step), then, given)
-        model = _cut(model, name, graph.outputs)
-        models[name] = take_many_rows(model) if graph.many_rows else model
+            bounded |= step.bounded
+        if graph.many_rows:
+            model = take_many_rows(model, bounded if only_many else None)
+        models[name] = _cut(model, name, graph.outputs)
     return models
 
 
@@ -131,7 +135,7 @@ def _cut(model: onnx.ModelProto, name: str, outputs: Sequence[str] | None) -> on
     found = {value.name: value for value in model.graph.output}
     chosen = list(found) if outputs is None else list(outputs)
     nodes = between(model.graph, chosen)
-    used = {name for node in nodes for name in _taken(node)}
+    used = {name for node in nodes for name in names_read(node)}
     graph = helper.make_graph(
         nodes,
         name,
@@ -145,14 +149,6 @@ def _cut(model: onnx.ModelProto, name: str, outputs: Sequence[str] | None) -> on
         ir_version=model.ir_version,
         producer_name="textrnn",
     )
-
-
-def _taken(node: onnx.NodeProto) -> Iterator[str]:
-    """What a node reads, in its body too."""
-    yield from node.input
-    for entry in node.attribute:
-        for inner in entry.g.node:
-            yield from _taken(inner)
 
 
 def _files(models: Mapping[str, onnx.ModelProto], notes: Mapping[str, str]) -> dict[str, bytes]:

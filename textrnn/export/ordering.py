@@ -9,7 +9,15 @@ import numpy as np
 import onnx
 from onnx.compose import add_prefix
 
-__all__ = ["between", "copied", "count_rows_of", "rename", "renamed", "units"]
+__all__ = [
+    "between",
+    "copied",
+    "count_rows_of",
+    "names_read",
+    "rename",
+    "renamed",
+    "units",
+]
 
 
 def between(graph: onnx.GraphProto, ends: Sequence[str]) -> list[onnx.NodeProto]:
@@ -18,8 +26,16 @@ def between(graph: onnx.GraphProto, ends: Sequence[str]) -> list[onnx.NodeProto]
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
             chosen.append(node)
-            wanted.update(node.input)
+            wanted.update(names_read(node))
     return chosen[::-1]
+
+
+def names_read(node: onnx.NodeProto) -> Iterator[str]:
+    """What a node reads, in its body too."""
+    yield from node.input
+    for entry in node.attribute:
+        for inner in entry.g.node:
+            yield from names_read(inner)
 
 
 def units(

@@ -1,8 +1,9 @@
 """Weights in 8 bits: every product with a constant matrix, and the embedding.
 
-A matrix (N, K) is cut into blocks along K; each block has a scale of its own and whole numbers of 8
-bits. Only weights are quantised: ONNX Runtime's MatMulNBits rounds the activations row by row, so a
-row's result does not depend on the rows beside it, as it would with one scale for a whole batch.
+A matrix (N, K) is cut into blocks along K, or is one block; each has a scale of its own and whole
+numbers of 8 bits. Only weights are quantised: ONNX Runtime's MatMulNBits rounds the activations row
+by row, so a row's result does not depend on the rows beside it, as it would with one scale for a
+whole batch.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ ROUNDED_ACTIVATIONS = 4  # MatMulNBits' accuracy level at which products are of 
 
 
 def quantize_blocks(
-    matrix: NDArray[np.float32],
+    matrix: NDArray[np.float32], width: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """A matrix (N, K) as numbers (N, blocks, width) around 128, and a scale (N, blocks) each.
 
-    >>> numbers, scales = quantize_blocks(np.array([[0.5, -1.0] * 8], np.float32))
+    What a row lacks is filled up with zeros.
+
+    >>> numbers, scales = quantize_blocks(np.array([[0.5, -1.0] * 8], np.float32), 16)
     >>> ((numbers.astype(np.float32) - 128) * scales[..., None]).round(2)[0, 0, :2]
     array([ 0.5, -1. ], dtype=float32)
     """
     rows, columns = matrix.shape
-    width = min(BLOCK, max(LEAST, 1 << (columns - 1).bit_length()))
     padded = np.pad(matrix, ((0, 0), (0, -columns % width))).reshape(rows, -1, width)
     scales = np.abs(padded).max(axis=2) / np.float32(127)
     divisors = np.where(scales == 0, np.float32(1), scales)[..., None]
@@ -41,14 +43,19 @@ def quantize_blocks(
     return numbers.astype(np.uint8), scales.astype(np.float32)
 
 
-def quantize_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+def quantize_weights(model: onnx.ModelProto, *, whole: bool = False) -> onnx.ModelProto:
     """A copy of a model in which products with constant matrices and look-ups in them take 8 bits.
 
     A matrix that is both looked up and multiplied by is stored once.
+
+    Args:
+        model: in float32.
+        whole: each matrix is one block. ONNX Runtime has no MatMulNBits for those:
+            :func:`~textrnn.export.batching.take_many_rows` rewrites them.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    rewriting = _Rewriting(result.graph)
+    rewriting = _Rewriting(result.graph, whole=whole)
     nodes = [new for node in result.graph.node for new in rewriting.rewritten(node)]
     del result.graph.node[:]
     result.graph.node.extend(rewriting.folded(nodes))
@@ -63,7 +70,9 @@ def quantize_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 class _Rewriting:
     """The rewriting of one graph: its initializers, those made on the way among them."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
+    def __init__(self, graph: onnx.GraphProto, *, whole: bool) -> None:
+        self._whole = whole
+        self._tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}
         self.tensors = {tensor.name: tensor for tensor in graph.initializer}
         self._scales: dict[str, str] = {}  # of a look-up's output, the tensor that scales it
 
@@ -119,10 +128,18 @@ class _Rewriting:
         numbers, scales = f"{label}.q8", f"{label}.scale"
         if numbers not in self.tensors:
             matrix = numpy_helper.to_array(self.tensors[name])
-            made = quantize_blocks(matrix if transposed else matrix.T)
+            matrix = matrix if transposed else matrix.T
+            made = quantize_blocks(matrix, self._block_width(name, matrix.shape[1]))
             self._store(numbers, made[0])
             self._store(scales, made[1])
         return numbers, scales, self.tensors[numbers].dims[2]
+
+    def _block_width(self, name: str, columns: int) -> int:
+        """A power of two, unless nothing wants one."""
+        if self._whole and name not in self._tables:
+            return columns
+        width = max(LEAST, 1 << (columns - 1).bit_length())
+        return width if self._whole else min(BLOCK, width)
 
     def _product(self, node: onnx.NodeProto, *, transposed: bool) -> Iterable[onnx.NodeProto]:
         shape = self.tensors[node.input[1]].dims

@@ -109,6 +109,13 @@ class Encoder(nn.Module):
         """The cells of one layer, forward before backward."""
         return [cast(Cell, cell) for cell in self.layers[layer].children()]
 
+    @property
+    def bounded(self) -> bool:
+        """Whether its outputs never leave [-1, 1]."""
+        if self.settings.layer_norm or self.settings.residual:
+            return False
+        return all(cell.bounded for cell in self.layer_cells(len(self.layers) - 1))
+
     def initial_state(self, batch: int) -> State:
         """Zeros for ``batch`` rows."""
         return tuple(cell.initial_state(batch) for cell in self.cells())

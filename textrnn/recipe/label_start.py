@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 EMBEDDING = ("encoder.embedding.weight",)
-NGRAMS = {"ngrams", "ngram_buckets", "ngram_min_count"}
+NGRAMS = {"ngrams", "character_ngrams", "ngram_buckets", "ngram_min_count"}
 LIGHTEST, HEAVIEST = 0.1, 20.0
 """Balanced weights of classes are kept between: one rare text shall not drown the others."""
 
@@ -74,7 +74,8 @@ def begin_sizes(
         if not knows_labels(base, recipe, labels):
             return with_sizes_of(recipe, base, ("encoder",))
         ngrams = {}
-        if not base.network["head"].get("ngrams"):
+        head = base.network["head"]
+        if not (head.get("ngrams") or head.get("character_ngrams")):
             ngrams = {name: getattr(recipe.head, name) for name in NGRAMS}
             given = recipe.head.model_dump(include=recipe.head.model_fields_set - NGRAMS)
             recipe = recipe.model_copy(update={"head": ClassificationHeadSettings(**given)})
@@ -94,6 +95,7 @@ def begin_network(
     network = ClassificationNetwork(
         recipe.encoder, recipe.head, len(labels.names), tokenizer.vocab_size
     )
+    network.spell_by(tokenizer)
     if base is None:
         return network, frozenset(dict(network.named_parameters()))
     tensors = dict(network_from_folder(base).state_dict())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from textrnn.nn.cells import Cell
 from textrnn.nn.encoder import Encoder, State
 from textrnn.tasks._marks import lstms_over_time, reversed_in_time
 
@@ -17,6 +18,7 @@ __all__ = [
     "Function",
     "Graph",
     "Reading",
+    "bounded_parts",
     "encoder_steps",
     "flat_state",
     "nested_state",
@@ -46,11 +48,14 @@ class Function:
         module: takes the inputs in order, and returns the outputs in order, as a tuple.
         inputs: by name. Parts of a state are named ``state.LAYER.PART``.
         outputs: their names; what follows ``state.0.0`` is ``new.0.0``.
+        bounded: those inputs and outputs that always lie between -1 and 1, as far as they are not
+            seen to do so: what comes out of a tanh is.
     """
 
     module: nn.Module
     inputs: Mapping[str, Argument]
     outputs: tuple[str, ...]
+    bounded: frozenset[str] = frozenset()
 
     @property
     def carried(self) -> dict[str, str]:
@@ -91,7 +96,8 @@ class Graph:
         outputs: those of the function's that the graph has; None: all.
         reading: how the function is built, where it reads many tokens.
         many_rows: it mostly runs on several rows at once. Its 8-bit products are then of the kind
-            that is quicker from a handful of rows on, and slower for a single one.
+            that is quicker from a handful of rows on, and slower for a single one. Where all graphs
+            of a network are such, their products need not be those of another kind to the bit.
         quantized_only: there is no use for it in float32.
     """
 
@@ -142,8 +148,24 @@ def encoder_steps(
 ) -> tuple[Function, Function | None]:
     """The step of an encoder, and the marked one where it has LSTMs to be marked."""
     marked = EncoderStep(encoder, marked=True)
-    plain = Function(EncoderStep(encoder), inputs, outputs)
-    return plain, Function(marked, inputs, outputs) if marked.marked else None
+    bounded = bounded_parts(encoder.cells())
+    plain = Function(EncoderStep(encoder), inputs, outputs, bounded)
+    return plain, Function(marked, inputs, outputs, bounded) if marked.marked else None
+
+
+def bounded_parts(cells: Sequence[Cell]) -> frozenset[str]:
+    """The hidden states that always lie between -1 and 1, before a step and after it.
+
+    >>> from textrnn.nn.cells import FAMILY
+    >>> sorted(bounded_parts([FAMILY.get("mingru")(3, 4), FAMILY.get("gru")(3, 4)]))
+    ['new.1.0', 'state.1.0']
+    """
+    bounded = [
+        layer
+        for layer, cell in enumerate(cells)
+        if cell.bounded and cell.initial_state(1)[0].abs().max() <= 1.0
+    ]
+    return frozenset(f"{when}.{layer}.0" for layer in bounded for when in ("state", "new"))
 
 
 def nested_state(parts: Sequence[Tensor], counts: Sequence[int]) -> State:

@@ -13,6 +13,7 @@ from textrnn.tasks._graphs import (
     Function,
     Graph,
     Reading,
+    bounded_parts,
     encoder_steps,
     flat_state,
     nested_state,
@@ -88,7 +89,12 @@ def _step(network: TranslationNetwork, memory: Memory, state: dict[str, Argument
         "places": Argument(number * _PLACES + number % _PLACES, ("batch",)),
     }
     after = (name.replace("state.", "new.") for name in state)
-    return Function(_Step(network), inputs, ("logits", "weights", *after))
+    bounded = bounded_parts(network.decoder.cells())
+    if network.decoder.settings.input_feeding:
+        bounded |= {list(state)[-1]}  # it comes out of a tanh
+    if network.encoder.bounded:
+        bounded |= {"memory"}
+    return Function(_Step(network), inputs, ("logits", "weights", *after), bounded)
 
 
 class _Encode(nn.Module):

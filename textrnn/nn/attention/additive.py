@@ -43,14 +43,14 @@ class Additive(Attention):
         nn.init.uniform_(self.vector, -(size**-0.5), size**-0.5)
 
     def keys(self, memory: Tensor) -> Tensor:
-        """The projection of the memory: (B, S, A)."""
+        """Twice the projection of the memory: (B, S, A)."""
         projected: Tensor = self.key_projection(memory)
-        return projected
+        return 2.0 * projected
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """See :meth:`Attention.scores`."""
-        projected = self.query_projection(queries)
-        hidden = torch.sigmoid((2.0 * projected).unsqueeze(2) + (2.0 * keys).unsqueeze(1))
+        projected = 2.0 * self.query_projection(queries)
+        hidden = torch.sigmoid(projected.unsqueeze(2) + keys.unsqueeze(1))
         return torch.matmul(hidden, 2.0 * self.vector.to(hidden.dtype))
 
     def scorer(self, keys: Tensor) -> Callable[[Tensor], Tensor]:
@@ -59,7 +59,7 @@ class Additive(Attention):
         project = SharedOperand(2.0 * self.query_projection.weight.t())
         gathered: list[Tensor] = []
         places, vector = _Keys.apply(  # type: ignore[no-untyped-call]
-            2.0 * keys.to(exact), 2.0 * self.vector.to(exact), gathered
+            keys.to(exact), 2.0 * self.vector.to(exact), gathered
         )
 
         def score(query: Tensor) -> Tensor:

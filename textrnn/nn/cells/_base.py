@@ -58,6 +58,8 @@ class Cell(nn.Module):
     settings_type: ClassVar[type[Settings]] = NoSettings
     state_parts: ClassVar[int] = 1
     drops_weights: ClassVar[bool] = True
+    bounded: ClassVar[bool] = False
+    """Output and first array of the state never leave [-1, 1], where that array begins in it."""
     weight_hidden: nn.Parameter | None
 
     def __init__(

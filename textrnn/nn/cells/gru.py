@@ -24,6 +24,7 @@ class GRU(GatedCell):
     """
 
     gates = 3
+    bounded = True
 
     def update(
         self, from_input: Tensor, from_hidden: Tensor, state: CellState

@@ -26,6 +26,7 @@ class LSTM(GatedCell):
 
     gates = 4
     state_parts = 2
+    bounded = True
 
     def reset_parameters(self) -> None:
         """As every cell, and the forget gate open."""

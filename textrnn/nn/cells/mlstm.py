@@ -28,6 +28,7 @@ class MLSTM(Cell):
     """
 
     state_parts = 2
+    bounded = True
     weight_hidden: nn.Parameter
 
     def __init__(

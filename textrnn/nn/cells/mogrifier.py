@@ -41,6 +41,7 @@ class Mogrifier(Cell):
 
     settings_type = _Settings
     state_parts = 2
+    bounded = True
     weight_hidden: nn.Parameter
 
     def __init__(

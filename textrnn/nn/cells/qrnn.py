@@ -42,6 +42,7 @@ class QRNN(MixingCell):
     settings_type = _Settings
     gates = 3
     state_parts = 2
+    bounded = True
 
     @property
     def projected_size(self) -> int:

@@ -20,6 +20,7 @@ class RNN(GatedCell):
     """
 
     gates = 1
+    bounded = True
 
     def update(
         self, from_input: Tensor, from_hidden: Tensor, state: CellState

@@ -198,7 +198,9 @@ class ClassificationAssembly(Assembly):
         encoder, head = self.recipe.encoder, self.recipe.head
         both = "bidirectional " if encoder.bidirectional else ""
         both = "backward " if self.recipe.direction == "backward" else both
-        ngrams = f", beside it n-grams of up to {head.ngrams} tokens" if head.ngrams else ""
+        kinds = {"tokens": head.ngrams, "characters": head.character_ngrams}
+        longest = " and ".join(f"{most} {kind}" for kind, most in kinds.items() if most)
+        ngrams = f", beside it n-grams of up to {longest}" if longest else ""
         return (
             f"{encoder.layers} x {both}{encoder.cell} of {encoder.hidden_size}, embedding "
             f"{encoder.embedding_size}, pooling {' + '.join(head.pooling)}{ngrams}, "
