@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from textrnn.config import (
-    ClassificationHeadSettings,
     EncoderSettings,
     LanguageModelRecipe,
     Settings,
@@ -249,9 +248,3 @@ def test_a_date_in_a_recipe_is_reported_by_its_key() -> None:
     dated = SMALL | {"card": {"summary": date.min}}
     with pytest.raises(UsageError, match=r"card.summary is datetime.date\(1, 1, 1\)"):
         validate(LanguageModelRecipe, apply_overrides(dated, []), "r")
-
-
-@pytest.mark.parametrize("characters", [1, 2, 13])
-def test_ngrams_of_characters_are_of_three_at_least(characters: int) -> None:
-    with pytest.raises(ValidationError, match="character_ngrams"):
-        ClassificationHeadSettings(character_ngrams=characters)

@@ -28,12 +28,10 @@ def folder_of(path: Path, precision: str = "float32", **settings: Any) -> ModelF
     torch.manual_seed(3)
     tokenizer = FAMILY.get("byte").train([], TokenizerSettings("byte"))
     pooling = settings.pop("pooling", ("last", "max", "mean"))
-    labels = settings.pop("labels", 3)
-    looks_at = {n: settings.pop(n, 0) for n in ("ngrams", "character_ngrams")}
+    ngrams, labels = settings.pop("ngrams", 0), settings.pop("labels", 3)
     encoder = EncoderSettings(embedding_size=16, hidden_size=24, layers=2, **settings)
-    head = ClassificationHeadSettings(pooling=pooling, window=8, hidden_size=16, **looks_at)
+    head = ClassificationHeadSettings(pooling=pooling, window=8, hidden_size=16, ngrams=ngrams)
     network = ClassificationNetwork(encoder, head, labels, tokenizer.vocab_size).eval()
-    network.spell_by(tokenizer)
     count_ngrams(network)
     tensors = {name: value.numpy() for name, value in state_tensors(network).items()}
     graphs = make_graphs("classification", network, tensors, storage="float32", precision=precision)
@@ -85,9 +83,9 @@ def test_onnx_is_torch(
     np.testing.assert_allclose(found, torch_.classify(texts(), LENGTHS), atol=1e-5)
 
 
-@pytest.mark.parametrize(("longest", "characters"), [(1, 0), (3, 0), (0, 4), (2, 5)])
-def test_both_engines_look_at_ngrams(longest: int, characters: int, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "m", ngrams=longest, character_ngrams=characters)
+@pytest.mark.parametrize("longest", [1, 3])
+def test_both_engines_look_at_ngrams(longest: int, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "m", ngrams=longest)
     onnx, torch_ = (opened(folder, engine).classify(texts(), LENGTHS) for engine in ENGINES)
     np.testing.assert_allclose(onnx, torch_, atol=1e-5)
     without = opened(folder_of(tmp_path / "without"), "onnx").classify(texts(), LENGTHS)
@@ -103,17 +101,15 @@ def test_ngrams_of_many_labels_take_8_bits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize(("ngrams", "characters"), [(0, 0), (2, 4)])
+@pytest.mark.parametrize("ngrams", [0, 2])
 def test_a_text_alone_is_that_text_in_a_batch(
     precision: str,
     bidirectional: bool,
     ngrams: int,
-    characters: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings: dict[str, Any] = {"ngrams": ngrams, "character_ngrams": characters}
-    settings["bidirectional"] = bidirectional
+    settings: dict[str, Any] = {"bidirectional": bidirectional, "ngrams": ngrams}
     engine = opened(folder_of(tmp_path / "m", precision, **settings), "onnx")
     together = engine.classify(texts(), LENGTHS)
     for row, length in enumerate(LENGTHS):

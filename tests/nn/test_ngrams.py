@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from textrnn.nn.ngrams import NgramScores
-from textrnn.tokenizers import Ngrams, Spelling
-from textrnn.tokenizers.byte import ByteTokenizer
+from textrnn.tokenizers import distinct_ngrams, ngrams
 
 BUCKETS = 1 << 20  # so many that the n-grams of a test do not meet
 
@@ -41,62 +40,28 @@ def padded(texts: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("longest", [1, 2, 3, 5])
 def test_each_ngram_has_a_bucket_of_its_own(longest: int) -> None:
     texts = random_texts(200)
-    every = Ngrams(longest, BUCKETS)
+    ids, lengths = padded(texts)
+    every = ngrams(ids, lengths, longest, BUCKETS)
     known: dict[tuple[int, ...], int] = {}
-    for text in texts:
-        found, within = every.occurrences(np.array(text))
-        assert len(found) == len(runs(text, longest))
-        for bucket, places in zip(found.tolist(), within, strict=True):
-            assert known.setdefault(tuple(np.array(text)[places]), bucket) == bucket
+    for row, text in enumerate(texts):
+        assert (every[row] < BUCKETS).sum() == len(runs(text, longest))
+        for n in range(1, longest + 1):
+            for begin in range(len(text) - n + 1):
+                bucket = int(every[row, n - 1, begin])
+                assert known.setdefault(tuple(text[begin : begin + n]), bucket) == bucket
     meeting = len(known) - len(set(known.values()))
     assert meeting <= 3 * len(known) ** 2 / BUCKETS + 2
-    for row, found in enumerate(every.distinct(*padded(texts))):
+    for row, found in enumerate(distinct_ngrams(ids, lengths, longest, BUCKETS)):
         real = found[found < BUCKETS].tolist()
         assert sorted(real) == sorted({known[run] for run in runs(texts[row], longest)})
 
 
 def test_buckets_are_filled_evenly() -> None:
-    found, _ = Ngrams(2, 1000).occurrences(np.arange(5_000))
-    counts = np.bincount(found, minlength=1000)
-    assert counts.sum() == 9_999
-    assert counts.min() > 1
-    assert counts.max() < 50
-
-
-def test_texts_are_spelt_in_characters() -> None:
-    byte = ByteTokenizer()
-    contents = [byte.content_of(id) for id in range(byte.vocab_size)]
-    spelling = Spelling([*contents, "über".encode(), b" the", "語".encode()[:2]])
-    size = byte.vocab_size
-    texts = [[2, size, size + 1, 3], [2, *byte.encode("ab"), size + 2, 3], [2, 3]]
-    spelt = spelling.spell(*padded(texts))
-    words = [row[:length].tolist() for row, length in zip(*spelt[:2], strict=True)]
-    assert "".join(map(chr, words[0])) == "über the"
-    assert words[1][:2] == [ord("a"), ord("b")]
-    assert len(words[1]) == 4  # of two bytes that are no character, each by itself
-    assert min(words[1][2:]) > 0x10FFFF
-    assert words[2] == []
-    assert spelt.tokens[0].tolist() == [1] * 4 + [2] * 4
-    assert spelt.tokens[1, :4].tolist() == [1, 2, 3, 3]
-
-
-def test_ngrams_of_characters_do_not_depend_on_how_a_text_is_cut() -> None:
-    spelling = Spelling([b"", b"<unk>", b"", b"", b"good", b"go", b"od", b" film"])
-    every = Ngrams(0, BUCKETS, 4, spelling)
-    one, other = every.distinct(*padded([[4, 7], [5, 6, 7]]))
-    assert sorted(one[one < BUCKETS]) == sorted(other[other < BUCKETS])
-    assert (one < BUCKETS).sum() == 7 + 6  # of 9 characters
-    found, within = every.occurrences(np.array([5, 6, 7]))
-    assert len(found) == 13
-    assert within[0].tolist() == [True, True, False]  # "goo"
-    assert within[4].tolist() == [False, False, True]  # " fi"
-    assert within.any(axis=1).all()
-    both = Ngrams(2, BUCKETS, 4, spelling)
-    tokens = set(Ngrams(2, BUCKETS).distinct(*padded([[4, 7]]))[0].tolist())
-    assert set(both.distinct(*padded([[4, 7]]))[0].tolist()) == tokens | set(one.tolist())
-    assert not set(one[one < BUCKETS].tolist()) & tokens
-    nothing = every.distinct(*padded([[2, 3]]))
-    assert not (nothing < BUCKETS).any()
+    ids = np.arange(30_000)[np.newaxis]
+    counts = np.bincount(ngrams(ids, np.array([30_000]), 2, 1000).ravel(), minlength=1001)[:1000]
+    assert counts.sum() == 59_999
+    assert counts.min() > 20
+    assert counts.max() < 110
 
 
 @pytest.mark.parametrize("least", [1, 4])
@@ -147,15 +112,12 @@ def test_what_was_never_counted_says_nothing() -> None:
     assert not scores.weight.grad[-1].any()
 
 
-@pytest.mark.parametrize("characters", [0, 4])
-def test_occurrences_sum_to_the_scores(characters: int) -> None:
-    scores = NgramScores(3, BUCKETS, 2, characters)
-    scores.spell_by(ByteTokenizer())
+def test_occurrences_sum_to_the_scores() -> None:
+    scores = NgramScores(3, BUCKETS, 2)
     scores.count((np.array(text), row % 2) for row, text in enumerate(random_texts(40)))
     text = torch.tensor([5, 6, 5, 6, 5, 9])
     adds, within = scores.occurrences(text)
-    assert within.sum(1).tolist()[:15] == [1] * 6 + [2] * 5 + [3] * 4
-    assert len(within) == 15 + (4 + 3 if characters else 0)
+    assert within.sum(1).tolist() == [1] * 6 + [2] * 5 + [3] * 4
     torch.testing.assert_close(
         (adds.sum(0) + scores.bias)[None], scores(text[None], torch.tensor([6]))
     )

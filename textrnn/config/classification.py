@@ -10,7 +10,12 @@ from textrnn.config._base import Count, Probability, Settings, Size
 from textrnn.config.settings import Direction, Recipe, SetSettings
 from textrnn.config.training import ClassificationTrainingSettings
 
-__all__ = ["ClassificationHeadSettings", "ClassificationRecipe", "LabelledDataSettings"]
+__all__ = [
+    "ClassificationHeadSettings",
+    "ClassificationRecipe",
+    "LabelledDataSettings",
+    "VectorSettings",
+]
 
 Pool = Literal["last", "max", "mean", "attention"]
 UNLABELLED_SHARE = 0.6
@@ -63,6 +68,17 @@ class LabelledDataSettings(SetSettings):
         return (self.text,) if isinstance(self.text, str) else self.text
 
 
+class VectorSettings(Settings):
+    """Vectors that the embedding begins with (:func:`~textrnn.data.cooccurrence.token_vectors`).
+
+    ``texts``, with labels or without, are read as ``data.unlabelled`` is; a tokenizer that is
+    trained learns from them, too. Tokens count as near that stand at most ``window`` apart.
+    """
+
+    texts: Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)]
+    window: Annotated[int, Field(ge=1, le=64)] = 5
+
+
 class ClassificationHeadSettings(Settings):
     """From the encoder's outputs to labels.
 
@@ -73,8 +89,7 @@ class ClassificationHeadSettings(Settings):
     several labels, or none. Texts are read ``window`` tokens at a time, so that memory does not
     grow with their length. ``ngrams``: a linear model over the n-grams of up to so many tokens
     answers together with the network (:class:`~textrnn.nn.ngrams.NgramScores`); 0: the network
-    alone. ``character_ngrams``: it looks at those of three to so many characters, too. They are
-    hashed into ``ngram_buckets``; those that stand in fewer than
+    alone. They are hashed into ``ngram_buckets``; those that stand in fewer than
     ``ngram_min_count`` of the texts say nothing.
     """
 
@@ -85,7 +100,6 @@ class ClassificationHeadSettings(Settings):
     multi_label: bool = False
     window: Annotated[int, Field(ge=2, le=1 << 20)] = 512
     ngrams: Annotated[int, Field(ge=0, le=8)] = 0
-    character_ngrams: Annotated[int, Field(ge=0, le=12)] = 0
     ngram_buckets: Annotated[int, Field(ge=1 << 10, le=1 << 24)] = 1 << 18
     ngram_min_count: Count = 1
 
@@ -95,8 +109,6 @@ class ClassificationHeadSettings(Settings):
             raise ValueError(f"pooling names one kind twice: {', '.join(self.pooling)}")
         if self.attention_size is not None and "attention" not in self.pooling:
             raise ValueError("attention_size applies to the pooling attention only")
-        if self.character_ngrams in (1, 2):
-            raise ValueError("character_ngrams: the shortest have 3 characters: give 3 or more")
         return self
 
 
@@ -104,12 +116,13 @@ class ClassificationRecipe(Recipe):
     """A recipe for a classifier, whole.
 
     With ``init_from`` the ``direction`` in which texts are read is that of the model it starts
-    from.
+    from. With ``vectors`` the embedding begins with what plain texts tell of its tokens.
     """
 
     task: Literal["classification"]
     direction: Direction = "forward"
     data: LabelledDataSettings
+    vectors: VectorSettings | None = None
     head: ClassificationHeadSettings = ClassificationHeadSettings()
     training: ClassificationTrainingSettings
 
@@ -117,6 +130,15 @@ class ClassificationRecipe(Recipe):
     def _one_direction_or_both(self) -> Self:
         if self.encoder.bidirectional and self.direction == "backward":
             raise ValueError("direction: encoder.bidirectional reads both ways, leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> Self:
+        if self.vectors is not None and (self.init_from or self.pretraining):
+            raise ValueError(
+                "vectors say what the embedding begins with, and so does the model that the run "
+                "starts from: leave one of them out"
+            )
         return self
 
     @model_validator(mode="after")

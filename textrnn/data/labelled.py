@@ -30,6 +30,7 @@ __all__ = [
     "TextFiles",
     "TextLines",
     "open_labelled",
+    "open_texts",
     "open_unlabelled",
 ]
 
@@ -215,23 +216,32 @@ def open_labelled(
 
 
 def open_unlabelled(data: LabelledDataSettings) -> LabelledSource | None:
-    """The texts without labels, or None where the settings name none.
+    """The texts without labels, or None where the settings name none; see :func:`open_texts`."""
+    return None if data.unlabelled is None else open_texts(data, data.unlabelled, "unlabelled")
+
+
+def open_texts(
+    data: LabelledDataSettings, named: str | tuple[str, ...], key: str
+) -> LabelledSource:
+    """Texts whose labels, if they have any, are not read.
 
     A row of a table or of a set is a text, a line of another file, and in a folder a file.
+
+    Args:
+        data: where they are.
+        named: their names there.
+        key: the setting that names them.
 
     Raises:
         DataError: as :func:`open_labelled`.
     """
-    named = data.unlabelled
-    if named is None:
-        return None
     parts: list[Part] = []
     for name in (named,) if isinstance(named, str) else named:
         inside = (_folder(data) / name).expanduser()
         if inside.is_dir():
             parts.append(TextFiles(inside))
         else:
-            parts += _parts(data, name, "unlabelled", None)
+            parts += _parts(data, name, key, None)
     return LabelledSource(tuple(parts))
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from textrnn.data.label_corpus import LabelledCorpus
 from textrnn.errors import DataError
-from textrnn.tokenizers import Ngrams
+from textrnn.tokenizers import distinct_ngrams
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -160,6 +160,6 @@ def _weighed(labelled: LabelledCorpus, unlabelled: LabelledCorpus) -> csr_array:
 
 def _ngrams(ids: NDArray[np.uint32]) -> NDArray[np.int32]:
     lengths = np.array([len(ids)])
-    (found,) = Ngrams(LONGEST, BUCKETS).distinct(ids[np.newaxis].astype(np.int64), lengths)
+    (found,) = distinct_ngrams(ids[np.newaxis].astype(np.int64), lengths, LONGEST, BUCKETS)
     kept: NDArray[np.int32] = found[found < BUCKETS].astype(np.int32)
     return kept

@@ -10,7 +10,7 @@ import numpy as np
 from textrnn.engines._base import Floats, Ids
 from textrnn.engines._onnx_sessions import open_session
 from textrnn.errors import EngineError
-from textrnn.tokenizers import Ngrams, Spelling
+from textrnn.tokenizers import distinct_ngrams
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["FILES", "OnnxClassificationEngine"]
 
 FILES = tuple(f"onnx/{name}" for name in ("read.onnx", "classify.onnx", "weights.data"))
-_NGRAMS = ("ngrams", "character_ngrams", "ngram_buckets")
 _READ_AT_ONCE = 4_096  # tokens, all rows together: what is made of them fits a cache
 
 
@@ -30,13 +29,13 @@ class OnnxClassificationEngine:
         classify: the one behind what is pooled.
         window: how many tokens are read at once.
         directions: of the encoder.
-        ngrams: which n-grams the head looks at, if at any.
+        ngrams: the longest n-grams that the head looks at, and of how many buckets; 0: none.
     """
 
     name = "onnx"
 
     def __init__(
-        self, read: Any, classify: Any, window: int, directions: int, ngrams: Ngrams | None
+        self, read: Any, classify: Any, window: int, directions: int, ngrams: tuple[int, int]
     ) -> None:
         self._read = read
         self._classify = classify
@@ -73,14 +72,9 @@ class OnnxClassificationEngine:
             head = folder.network["head"]
             window = int(head["window"])
             directions = 2 if folder.network["encoder"]["bidirectional"] else 1
-            looks_at = [int(head.get(name, 0)) for name in _NGRAMS]
+            ngrams = int(head.get("ngrams", 0)), int(head.get("ngram_buckets", 0))
         except (KeyError, TypeError, ValueError) as error:
             raise EngineError(f"{folder.path}: config.json: the network has no {error}") from error
-        ngrams = None
-        tokens, characters, buckets = looks_at
-        if tokens or characters:
-            spelling = Spelling.of(folder.tokenizer()) if characters else None
-            ngrams = Ngrams(tokens, buckets, characters, spelling)
         return cls(read, classify, window, directions, ngrams)
 
     def classify(self, ids: Ids, lengths: Ids) -> Floats:
@@ -109,8 +103,8 @@ class OnnxClassificationEngine:
             for name, part in joined.items():
                 pooled[name][rows] = part
         told = {**pooled, "lengths": lengths}
-        if self._ngrams is not None:
-            told["ngrams"] = self._ngrams.distinct(ids, lengths)
+        if self._ngrams[0]:
+            told["ngrams"] = distinct_ngrams(ids, lengths, *self._ngrams)
         logits: Floats = self._classify.run(None, told)[0]
         return logits
 

@@ -93,8 +93,10 @@ class Search:
         for place in np.flatnonzero(ended):
             row, id = int(rows[place]), int(ids[place])
             self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
-        bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
-        on = ~ended & ~(bounds <= self._worst[sentences]) & (self._places[sentences] > 0)
+        on = ~ended & (self._places[sentences] > 0)
+        if self._worst.max() > -np.inf:
+            bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
+            on &= ~(bounds <= self._worst[sentences])
         self._notes.add(rows[on], ids[on], log_probs[on], weights)
         self._go_on(rows[on], ids[on], grown[on], weights)
         return rows[on], ids[on]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from textrnn.tokenizers import Ngrams, Spelling, Tokenizer
+from textrnn.tokenizers import distinct_ngrams, ngrams
 
 __all__ = ["NgramScores"]
 
@@ -33,8 +32,6 @@ class NgramScores(nn.Module):
         longest: the tokens of the longest n-grams.
         buckets: of the table that n-grams are hashed into.
         labels: C.
-        characters: of the longest n-grams of characters; 0: there are none. They need
-            :meth:`spell_by`.
 
     >>> scores = NgramScores(2, 1024, 2)
     >>> scores.count([(np.array([2, 5, 6, 3]), 0), (np.array([2, 5, 7, 3]), 1)])
@@ -44,22 +41,13 @@ class NgramScores(nn.Module):
 
     ratios: Tensor
 
-    def __init__(self, longest: int, buckets: int, labels: int, characters: int = 0) -> None:
+    def __init__(self, longest: int, buckets: int, labels: int) -> None:
         super().__init__()
-        self.buckets = buckets
-        self._ngrams = Ngrams(longest, buckets, characters)
+        self.longest, self.buckets = longest, buckets
         # The last row stands for no n-gram: it says nothing, and learns nothing.
         self.weight = nn.Parameter(torch.zeros(buckets + 1, labels))
         self.bias = nn.Parameter(torch.zeros(labels))
         self.register_buffer("ratios", torch.zeros(buckets + 1, labels))
-
-    def spell_by(self, tokenizer: Tokenizer) -> None:
-        """Take the characters of tokens from their tokenizer, where n-grams of them are asked for.
-
-        They are no parameters: whoever loads those says it again.
-        """
-        if self._ngrams.characters:
-            self._ngrams = replace(self._ngrams, spelling=Spelling.of(tokenizer))
 
     def count(
         self, texts: Iterable[tuple[NDArray[np.int64], NDArray[np.int64] | int]], least: int = 1
@@ -81,7 +69,7 @@ class NgramScores(nn.Module):
         number = 0
         for ids, target in texts:
             lengths = np.array([len(ids)])
-            (found,) = self._ngrams.distinct(ids[np.newaxis], lengths)
+            (found,) = distinct_ngrams(ids[np.newaxis], lengths, self.longest, self.buckets)
             own = target if isinstance(target, np.ndarray) else np.arange(labels) == target
             counts[0, found] += own
             counts[1, found] += 1 - own
@@ -113,8 +101,13 @@ class NgramScores(nn.Module):
             What each of K adds to the scores (K, C), which an n-gram that occurs m times does by
             m-ths; and which tokens it is made of (K, T), as 0 and 1.
         """
-        found, within = self._ngrams.occurrences(ids.cpu().numpy())
+        lengths = np.array([len(ids)])
+        every = ngrams(ids.cpu().numpy()[np.newaxis], lengths, self.longest, self.buckets)[0]
+        longer, begins = np.nonzero(every < self.buckets)
+        found = every[longer, begins]
         _, kind, counts = np.unique(found, return_inverse=True, return_counts=True)
+        times = np.arange(len(ids)) - begins[:, np.newaxis]
+        within = (times >= 0) & (times <= longer[:, np.newaxis])
         device = self.weight.device
         shares = torch.from_numpy(1.0 / counts[kind]).float().unsqueeze(1).to(device)
         adds = self.table()[torch.from_numpy(found).to(device)] * shares
@@ -123,6 +116,7 @@ class NgramScores(nn.Module):
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """Texts (B, T) of ``lengths`` (B,) to the scores (B, C)."""
         given = ids.cpu().numpy(), lengths.cpu().numpy()
-        found = torch.from_numpy(self._ngrams.distinct(*given)).to(self.weight.device)
+        found = torch.from_numpy(distinct_ngrams(*given, self.longest, self.buckets))
+        found = found.to(self.weight.device)
         summed = (F.embedding(found, self.ratios) * F.embedding(found, self.weight)).sum(1)
         return summed + self.bias

@@ -61,9 +61,8 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
         "data.label_names": list(labels.names),
         "head.multi_label": several,
         "head.ngrams": head.get("ngrams", 0),
-        "head.character_ngrams": head.get("character_ngrams", 0),
     }
-    if head.get("ngrams") or head.get("character_ngrams"):
+    if head.get("ngrams"):
         settings["head.ngram_buckets"] = head["ngram_buckets"]
     return HeldOut(settings, Asked(place / "valid.jsonl"))
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from textrnn.config import ClassificationHeadSettings, ClassificationRecipe
 from textrnn.data import LabelledCorpus, LabelledSource, Labels
-from textrnn.data.labelled import open_unlabelled
+from textrnn.data.cooccurrence import token_vectors
+from textrnn.data.labelled import open_texts, open_unlabelled
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import ModelFolder
 from textrnn.recipe.tasks._base import with_sizes_of
@@ -25,12 +28,13 @@ __all__ = [
     "begin_ngrams",
     "begin_sizes",
     "begin_tokenizer",
+    "begin_vectors",
     "knows_labels",
     "weights_of_classes",
 ]
 
 EMBEDDING = ("encoder.embedding.weight",)
-NGRAMS = {"ngrams", "character_ngrams", "ngram_buckets", "ngram_min_count"}
+NGRAMS = {"ngrams", "ngram_buckets", "ngram_min_count"}
 LIGHTEST, HEAVIEST = 0.1, 20.0
 """Balanced weights of classes are kept between: one rare text shall not drown the others."""
 
@@ -43,6 +47,8 @@ def begin_tokenizer(
         assert base is not None  # the recipe's check
         return base.tokenizer()
     sources = [train, open_unlabelled(recipe.data)]
+    if recipe.vectors is not None:
+        sources.append(open_texts(recipe.data, recipe.vectors.texts, "vectors.texts"))
     rows = chain.from_iterable(source.rows() for source in sources if source is not None)
     texts = (fold_markup(row.text) for row in rows)
     return make_tokenizer(recipe.tokenizer, texts, cache / "tokenizer")
@@ -74,8 +80,7 @@ def begin_sizes(
         if not knows_labels(base, recipe, labels):
             return with_sizes_of(recipe, base, ("encoder",))
         ngrams = {}
-        head = base.network["head"]
-        if not (head.get("ngrams") or head.get("character_ngrams")):
+        if not base.network["head"].get("ngrams"):
             ngrams = {name: getattr(recipe.head, name) for name in NGRAMS}
             given = recipe.head.model_dump(include=recipe.head.model_fields_set - NGRAMS)
             recipe = recipe.model_copy(update={"head": ClassificationHeadSettings(**given)})
@@ -95,7 +100,6 @@ def begin_network(
     network = ClassificationNetwork(
         recipe.encoder, recipe.head, len(labels.names), tokenizer.vocab_size
     )
-    network.spell_by(tokenizer)
     if base is None:
         return network, frozenset(dict(network.named_parameters()))
     tensors = dict(network_from_folder(base).state_dict())
@@ -107,6 +111,35 @@ def begin_network(
     kept = {name: value for name, value in tensors.items() if whole or name.startswith("encoder.")}
     network.load_state_dict(kept, strict=False)
     return network, frozenset(dict(network.named_parameters())) - set(kept)
+
+
+def begin_vectors(
+    network: ClassificationNetwork, recipe: ClassificationRecipe, tokenizer: Tokenizer, cache: Path
+) -> None:
+    """Put the vectors that the recipe asks for into the embedding; tokens without keep theirs.
+
+    They are found once: a run that goes on takes them from the cache.
+
+    Raises:
+        DataError: the texts cannot be read, or are too few.
+    """
+    embedding = network.encoder.embedding
+    if recipe.vectors is None or embedding is None:
+        return
+    path = cache / "vectors.npy"
+    if not path.exists():
+        source = open_texts(recipe.data, recipe.vectors.texts, "vectors.texts")
+        lines = (fold_markup(row.text) for row in source.rows())
+        texts = (np.array(ids, np.int64) for ids in tokenizer.encode_lines(lines))
+        size, width = embedding.weight.shape
+        vectors = token_vectors(texts, size, width, recipe.vectors.window)
+        staging = path.with_suffix(f".{os.getpid()}.npy")
+        staging.parent.mkdir(parents=True, exist_ok=True)
+        np.save(staging, vectors)
+        staging.replace(path)
+    found = torch.from_numpy(np.load(path))
+    with torch.no_grad():  # of length 1, as the rows that are drawn are on average
+        embedding.weight.copy_(found.where(found.any(1, keepdim=True), embedding.weight))
 
 
 def begin_ngrams(

@@ -62,11 +62,6 @@ class Task(ABC):
     def build_network(cls, settings: Mapping[str, Any], vocab_size: int) -> nn.Module:
         """The network that a folder's ``network`` section describes, with fresh parameters."""
 
-    @classmethod
-    def furnished(cls, network: nn.Module, folder: ModelFolder) -> nn.Module:
-        """A network with what it needs of its folder beside the parameters: here, nothing."""
-        return network
-
     @abstractmethod
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
         """The batches of an epoch for this process, from the one at ``start`` on."""
@@ -131,7 +126,7 @@ def network_from_folder(folder: ModelFolder) -> nn.Module:
     network = task.build_network(folder.network, folder.vocab_size)
     tensors = {name: torch.from_numpy(array) for name, array in folder.tensors().items()}
     network.load_state_dict(tensors, strict=False)
-    return task.furnished(network, folder).eval()
+    return network.eval()
 
 
 def state_tensors(network: nn.Module) -> dict[str, Tensor]:

@@ -34,7 +34,7 @@ def classification_graphs(network: ClassificationNetwork) -> dict[str, Graph]:
     ``read`` takes a window, ids (B, W) with lengths (B,), and the forward layers' state, to what
     the window tells (the parts of :class:`~textrnn.nn.pooling.Pooling`) and the state after it.
     ``classify`` takes what all windows of a text told, its length, and the n-grams that it has
-    (:meth:`textrnn.tokenizers.Ngrams.distinct`) where the head looks at them, to logits (B, C).
+    (:func:`~textrnn.tokenizers.distinct_ngrams`) where the head looks at them, to logits (B, C).
     """
     encoder = network.encoder
     assert encoder.embedding is not None

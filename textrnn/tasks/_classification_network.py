@@ -17,7 +17,6 @@ from textrnn.nn.ngrams import NgramScores
 from textrnn.nn.pooling import Pooled, Pooling
 from textrnn.tasks._base import Loss
 from textrnn.tasks._graphs import flat_state, nested_state
-from textrnn.tokenizers import Tokenizer
 
 __all__ = ["ClassificationNetwork", "several_loss"]
 
@@ -72,19 +71,11 @@ class ClassificationNetwork(nn.Module):
             layers += [nn.Linear(size, head.hidden_size), nn.ReLU(), nn.Dropout(head.dropout)]
             size = head.hidden_size
         self.head = nn.Sequential(*layers, nn.Linear(size, labels))
-        self.ngrams: NgramScores | None = None
-        if head.ngrams or head.character_ngrams:
-            sizes = head.ngrams, head.ngram_buckets, labels, head.character_ngrams
-            self.ngrams = NgramScores(*sizes)
+        self.ngrams = NgramScores(head.ngrams, head.ngram_buckets, labels) if head.ngrams else None
         self.label_smoothing = 0.0
         self.word_dropout = 0.0
         self.class_weights: Tensor | None = None
         self._parts = [cell.state_parts for cell in self.encoder.cells()]
-
-    def spell_by(self, tokenizer: Tokenizer) -> None:
-        """Take the characters of tokens from their tokenizer, where the head looks at them."""
-        if self.ngrams is not None:
-            self.ngrams.spell_by(tokenizer)
 
     def carried(self, state: State) -> State:
         """A state for the next window: the backward layers begin anew."""

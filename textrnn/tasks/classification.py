@@ -19,7 +19,6 @@ from textrnn.config import (
 from textrnn.data import LabelledBatch
 from textrnn.errors import ModelFolderError
 from textrnn.metrics import label_scores
-from textrnn.model_folder import ModelFolder
 from textrnn.tasks._base import Scores, Task, network_section
 from textrnn.tasks._classification_graphs import classification_graphs
 from textrnn.tasks._classification_network import ClassificationNetwork as ClassificationNetwork
@@ -85,14 +84,6 @@ class Classification(Task):
         rest = {name: value for name, value in settings.items() if name != "labels"}
         checked = network_section(rest, parts)
         return ClassificationNetwork(checked["encoder"], checked["head"], labels, vocab_size)
-
-    @classmethod
-    def furnished(cls, network: nn.Module, folder: ModelFolder) -> nn.Module:
-        """With the characters of its tokens, where it looks at them."""
-        assert isinstance(network, ClassificationNetwork)
-        if network.head_settings.character_ngrams:
-            network.spell_by(folder.tokenizer())
-        return network
 
     def network_settings(self) -> dict[str, Any]:
         """What :meth:`build_network` takes."""

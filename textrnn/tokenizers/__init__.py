@@ -13,9 +13,8 @@ from textrnn.errors import TokenizerError, UnknownNameError
 from textrnn.registry import Family
 from textrnn.tokenizers._base import BOS, EOS, PAD, UNK, StreamDecoder, Tokenizer
 from textrnn.tokenizers._familiar import Familiarity
-from textrnn.tokenizers._ngrams import Ngrams
+from textrnn.tokenizers._ngrams import distinct_ngrams, ngrams
 from textrnn.tokenizers._settings import TokenizerSettings
-from textrnn.tokenizers._spelling import Spelling
 from textrnn.tokenizers._stored import SETTINGS_FILE, read_saved, vocab_names, vocab_path
 from textrnn.tokenizers._text import decoded_lines, fold_markup, fold_spaces, read_lines
 
@@ -26,15 +25,15 @@ __all__ = [
     "PAD",
     "UNK",
     "Familiarity",
-    "Ngrams",
-    "Spelling",
     "StreamDecoder",
     "Tokenizer",
     "TokenizerSettings",
     "decoded_lines",
+    "distinct_ngrams",
     "fold_markup",
     "fold_spaces",
     "load_tokenizer",
+    "ngrams",
     "read_lines",
     "train_tokenizer",
     "vocab_names",

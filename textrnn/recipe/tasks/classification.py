@@ -36,6 +36,7 @@ from textrnn.recipe.label_start import (
     begin_ngrams,
     begin_sizes,
     begin_tokenizer,
+    begin_vectors,
     knows_labels,
     weights_of_classes,
 )
@@ -94,6 +95,7 @@ class ClassificationAssembly(Assembly):
         torch.manual_seed(recipe.training.seed)
         network: Any
         network, fresh = begin_network(recipe, base, tokenizer, labels)
+        begin_vectors(network, recipe, tokenizer, cache)
         whole = recipe.tokenizer is None and knows_labels(base, recipe, labels)
         teacher = network if whole else None
         texts = TrainingTexts(train, labels, tokenizer, recipe, cache, teacher)
@@ -198,9 +200,7 @@ class ClassificationAssembly(Assembly):
         encoder, head = self.recipe.encoder, self.recipe.head
         both = "bidirectional " if encoder.bidirectional else ""
         both = "backward " if self.recipe.direction == "backward" else both
-        kinds = {"tokens": head.ngrams, "characters": head.character_ngrams}
-        longest = " and ".join(f"{most} {kind}" for kind, most in kinds.items() if most)
-        ngrams = f", beside it n-grams of up to {longest}" if longest else ""
+        ngrams = f", beside it n-grams of up to {head.ngrams} tokens" if head.ngrams else ""
         return (
             f"{encoder.layers} x {both}{encoder.cell} of {encoder.hidden_size}, embedding "
             f"{encoder.embedding_size}, pooling {' + '.join(head.pooling)}{ngrams}, "
