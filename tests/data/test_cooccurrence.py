@@ -45,7 +45,7 @@ def test_information_is_that_of_the_counts(monkeypatch: pytest.MonkeyPatch) -> N
     arrays = [np.array(ids) for ids in some]
     counts = cooccurrence._counts(arrays, 8, 2)
     np.testing.assert_allclose(counts.toarray(), wanted)
-    monkeypatch.setattr(cooccurrence, "AT_ONCE", 3)  # text by text: the same
+    monkeypatch.setattr(cooccurrence, "AT_ONCE", 8)  # text by text: the same
     np.testing.assert_allclose(cooccurrence._counts(arrays, 8, 2).toarray(), wanted)
     totals = wanted.sum(1)
     contexts = totals**0.75 / (totals**0.75).sum()
@@ -53,6 +53,13 @@ def test_information_is_that_of_the_counts(monkeypatch: pytest.MonkeyPatch) -> N
         more = np.log(wanted / np.outer(totals, contexts))
     positive = np.where(np.nan_to_num(more, nan=-1) > 0, more, 0)
     np.testing.assert_allclose(cooccurrence._information(counts).toarray(), positive, rtol=1e-5)
+
+
+def test_a_long_text_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cooccurrence, "AT_ONCE", 8)
+    counts = cooccurrence._counts([np.array([4, 5, 6, 7, 4, 5])], 8, 2).toarray()
+    assert counts[4, 5] == 2.0
+    assert counts[7, 4] == 0.0  # astride the cut
 
 
 def test_special_ids_are_near_nothing_and_separate_nothing_else() -> None:

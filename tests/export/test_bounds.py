@@ -53,6 +53,12 @@ def test_what_does_not(unknown: NodeProto) -> None:
     assert "y" not in bounded_values(graph_of([unknown]), {"h"})
 
 
+def test_shares_are_of_the_last_axis() -> None:
+    shares = helper.make_node("Softmax", ["x"], ["shares"], axis=1)
+    nodes = [shares, node("MatMul", "shares", "h")]
+    assert "y" not in bounded_values(graph_of(nodes), {"h"})
+
+
 def test_nothing_is_known_of_what_is_not_declared() -> None:
     assert "y" not in bounded_values(graph_of([node("Identity", "h")]), ())
 
@@ -61,6 +67,25 @@ def test_a_mean_of_what_is_bounded_is_bounded() -> None:
     nodes = [node("Softmax", "x", out="shares"), node("MatMul", "shares", "h")]
     assert "y" in bounded_values(graph_of(nodes), {"h"})
     assert "y" not in bounded_values(graph_of(nodes), ())
+
+
+@pytest.mark.parametrize(("kind", "stays"), [("Add", False), ("Mul", True)])
+def test_a_state_that_begins_within_bounds_need_not_stay_there(kind: str, stays: bool) -> None:
+    inside = [
+        node(kind, "state", "now", out="after"),
+        node("Identity", "state", out="read"),
+        node("Identity", "now", out="other"),
+    ]
+    value = helper.make_tensor_value_info
+    inputs = [value(name, TensorProto.FLOAT, None) for name in ("state", "now")]
+    outputs = [value(name, TensorProto.FLOAT, None) for name in ("after", "read", "other")]
+    body = helper.make_graph(inside, "body", inputs, outputs)
+    names = ["last", "all", "rest"]
+    scan = helper.make_node("Scan", ["is.0.5", "h"], names, body=body, num_scan_inputs=1)
+    known = bounded_values(graph_of([scan]), {"h"})
+    of_the_state = {"state", "after", "read", "last", "all"}
+    assert of_the_state & known == (of_the_state if stays else set())
+    assert "rest" in known
 
 
 def test_values_are_followed_into_a_loop_and_out_of_it() -> None:

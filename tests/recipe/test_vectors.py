@@ -27,13 +27,15 @@ def texts(labelled_folder: Path, tmp_path: Path) -> Path:
 
 
 def made(folder: Path, cache: Path, **given: Any) -> Any:
-    overrides = {"tokenizer": WORDS, "encoder": {"embedding_size": 8, "hidden_size": 8}, **given}
+    overrides = {key.replace("__", "."): value for key, value in given.items()}
+    sizes = {"embedding_size": 8, "hidden_size": 8}
+    overrides = {"tokenizer": WORDS, "encoder": sizes, **overrides}
     return assemble(load_recipe(folder / "recipe.yaml", overrides), cache)
 
 
 def test_the_embedding_begins_with_them(labelled_folder: Path, texts: Path, tmp_path: Path) -> None:
     vectors = {"texts": str(texts), "window": 3}
-    assembly = made(labelled_folder, tmp_path / "cache", vectors=vectors)
+    assembly = made(labelled_folder, tmp_path / "cache", data__vectors=vectors)
     tokenizer = assembly.tokenizer
     assert tokenizer.id_of(" zebra") is not None  # learnt from those texts, too
     lines = texts.read_text().splitlines()
@@ -50,10 +52,12 @@ def test_the_embedding_begins_with_them(labelled_folder: Path, texts: Path, tmp_
 
 
 def test_they_are_found_once(labelled_folder: Path, texts: Path, tmp_path: Path) -> None:
-    given = {"vectors": {"texts": [str(texts)]}}
+    given = {"data__vectors": {"texts": [str(texts)]}}
     first, again = (made(labelled_folder, tmp_path / "cache", **given) for _ in range(2))
     left, right = (one.task.network.state_dict() for one in (first, again))
     assert all((left[name] == right[name]).all() for name in left)
+    wide = made(labelled_folder, tmp_path / "cache", **given, encoder__embedding_size=12)
+    assert wide.task.network.encoder.embedding.weight.shape[1] == 12
     texts.write_text("")
     made(labelled_folder, tmp_path / "cache", **given)
     with pytest.raises(DataError, match=r"0 tokens stand near others .* give more texts"):
@@ -63,14 +67,17 @@ def test_they_are_found_once(labelled_folder: Path, texts: Path, tmp_path: Path)
 def test_what_cannot_be_is_refused(
     labelled_folder: Path, toy_classifier: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(UsageError, match=r"vectors say what the embedding begins with"):
+    with pytest.raises(UsageError, match=r"data\.vectors say what the embedding begins with"):
         made(
             labelled_folder,
             tmp_path,
-            vectors={"texts": "plain.txt"},
+            data__vectors={"texts": "plain.txt"},
             init_from=str(toy_classifier),
         )
-    with pytest.raises(UsageError, match=r"vectors\.window"):
-        made(labelled_folder, tmp_path, vectors={"texts": "plain.txt", "window": 0})
-    with pytest.raises(DataError, match=r"vectors\.texts"):
-        made(labelled_folder, tmp_path, vectors={"texts": str(tmp_path / "nowhere.txt")})
+    with pytest.raises(UsageError, match=r"data\.vectors\.window"):
+        made(labelled_folder, tmp_path, data__vectors={"texts": "plain.txt", "window": 0})
+    for nothing in ("", [], ["plain.txt", ""]):
+        with pytest.raises(UsageError, match=r"data\.vectors: texts is empty: name a file"):
+            made(labelled_folder, tmp_path, data__vectors={"texts": nothing})
+    with pytest.raises(DataError, match=r"^data\.vectors\.texts: no file"):
+        made(labelled_folder, tmp_path, data__vectors={"texts": str(tmp_path / "nowhere.txt")})

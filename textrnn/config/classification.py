@@ -22,6 +22,24 @@ UNLABELLED_SHARE = 0.6
 """Of the texts without labels, what is learnt from unless another share is given."""
 
 
+class VectorSettings(Settings):
+    """Vectors that the embedding begins with (:func:`~textrnn.data.cooccurrence.token_vectors`).
+
+    ``texts`` are read as ``data.unlabelled`` is, and their labels, if they have any, are not; a
+    tokenizer that is trained learns from them, too. Tokens count as near that stand at most
+    ``window`` apart.
+    """
+
+    texts: str | tuple[str, ...]
+    window: Annotated[int, Field(ge=1, le=64)] = 5
+
+    @model_validator(mode="after")
+    def _some_texts(self) -> Self:
+        if not (self.texts and all(self.texts)):
+            raise ValueError("texts is empty: name a file")
+        return self
+
+
 class LabelledDataSettings(SetSettings):
     """A set of labelled texts: tables, lines of a label and a text, or a folder a class.
 
@@ -35,7 +53,8 @@ class LabelledDataSettings(SetSettings):
     row of a table, a line of another file, a file in a folder. The classifier that the run starts
     from labels them, where it has these very labels and the same tokenizer; if not,
     :func:`~textrnn.data.pseudo_labels.labels_of_alike`. And ``unlabelled_share`` of them, those
-    where it is surest, are learnt from, too.
+    where it is surest, are learnt from, too. With ``vectors`` the embedding begins with what plain
+    texts tell of its tokens.
     """
 
     text: str | tuple[str, ...] = "text"
@@ -46,6 +65,7 @@ class LabelledDataSettings(SetSettings):
     held_out: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     unlabelled: str | tuple[str, ...] | None = None
     unlabelled_share: Annotated[float, Field(gt=0.0, le=1.0)] = UNLABELLED_SHARE
+    vectors: VectorSettings | None = None
 
     @model_validator(mode="after")
     def _text_and_label(self) -> Self:
@@ -66,17 +86,6 @@ class LabelledDataSettings(SetSettings):
     def texts(self) -> tuple[str, ...]:
         """The names that the text's column may have."""
         return (self.text,) if isinstance(self.text, str) else self.text
-
-
-class VectorSettings(Settings):
-    """Vectors that the embedding begins with (:func:`~textrnn.data.cooccurrence.token_vectors`).
-
-    ``texts``, with labels or without, are read as ``data.unlabelled`` is; a tokenizer that is
-    trained learns from them, too. Tokens count as near that stand at most ``window`` apart.
-    """
-
-    texts: Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)]
-    window: Annotated[int, Field(ge=1, le=64)] = 5
 
 
 class ClassificationHeadSettings(Settings):
@@ -116,13 +125,12 @@ class ClassificationRecipe(Recipe):
     """A recipe for a classifier, whole.
 
     With ``init_from`` the ``direction`` in which texts are read is that of the model it starts
-    from. With ``vectors`` the embedding begins with what plain texts tell of its tokens.
+    from.
     """
 
     task: Literal["classification"]
     direction: Direction = "forward"
     data: LabelledDataSettings
-    vectors: VectorSettings | None = None
     head: ClassificationHeadSettings = ClassificationHeadSettings()
     training: ClassificationTrainingSettings
 
@@ -134,10 +142,10 @@ class ClassificationRecipe(Recipe):
 
     @model_validator(mode="after")
     def _one_beginning(self) -> Self:
-        if self.vectors is not None and (self.init_from or self.pretraining):
+        if self.data.vectors is not None and (self.init_from or self.pretraining):
             raise ValueError(
-                "vectors say what the embedding begins with, and so does the model that the run "
-                "starts from: leave one of them out"
+                "data.vectors say what the embedding begins with, and so does the model that the "
+                "run starts from: leave one of them out"
             )
         return self
 

@@ -2,7 +2,7 @@
 
 Counts within a window, as positive pointwise mutual information, and its singular vectors: what
 skip-gram with negative sampling factorises, too (Levy and Goldberg 2014, "Neural Word Embedding as
-Implicit Matrix Factorization"). On tens of millions of tokens it takes a minute on a core.
+Implicit Matrix Factorization").
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ __all__ = ["token_vectors"]
 SMOOTHING = 0.75
 """A context is as likely as its count to this power says: rare ones would tell too much (Levy,
 Goldberg and Dagan 2015, "Improving Distributional Similarity", section 3.2)."""
-AT_ONCE = 2_000_000  # tokens; what their pairs take is what bounds the memory
-ROUNDS = 2  # of the randomised decomposition: with more, the vectors hardly change
+AT_ONCE = 10_000_000  # pairs that are counted at a time: what they take bounds the memory
+ROUNDS = 2
+"""Of the randomised decomposition. More would bring it nearer to the exact one, for longer; what
+classifiers make of it was measured with these (docs/results.md)."""
 
 Ids = NDArray[np.int64]
 
@@ -92,12 +94,15 @@ def _in_pieces(texts: Iterable[Ids], window: int) -> Iterator[NDArray[np.int32]]
     apart = np.zeros(window, np.int32)
     held: list[NDArray[np.int32]] = []
     size = 0
+    longest = max(1, AT_ONCE // window)
     for text in texts:
-        held += [text.astype(np.int32), apart]
-        size += len(text) + window
-        if size >= AT_ONCE:
-            yield np.concatenate(held)
-            held, size = [], 0
+        for begin in range(0, len(text), longest):  # few pairs stand astride a cut
+            piece = text[begin : begin + longest].astype(np.int32)
+            held += [piece, apart]
+            size += len(piece) + window
+            if size >= longest:
+                yield np.concatenate(held)
+                held, size = [], 0
     if held:
         yield np.concatenate(held)
 

@@ -8,7 +8,6 @@
     batching      the 8-bit products of a model that takes many rows at once
     bounds        which values lie between -1 and 1, for those
     rounding      what is multiplied, in whole numbers, for those
-    choosing      the best tokens beside the logits
     making        nodes and constants that are added
     parity        the models beside the network, before anyone keeps them
     graphs        all of it: the models as files that share one file of weights

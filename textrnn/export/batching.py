@@ -66,7 +66,8 @@ class _Products:
         self._widths = {tensor.name: list(tensor.dims)[1:] for tensor in graph.initializer}
         self._alike = bounded is None
         self._bounded = set() if bounded is None else bounded_values(graph, bounded)
-        self._tables: dict[str, Table] = {}
+        self._looked_up: dict[str, Table] = {}  # by blocks
+        self._tables: dict[str, Table] = {}  # the same as rows
         self._joined: dict[str, list[str]] = {}
 
     def rewritten(self, nodes: Iterable[onnx.NodeProto]) -> list[onnx.NodeProto]:
@@ -76,7 +77,8 @@ class _Products:
     def _rewritten(self, node: onnx.NodeProto) -> Iterable[onnx.NodeProto]:
         if node.op_type == "MatMulNBits":
             product = Product(node)
-            factors = self._blocks(product) if self._alike else self._parts(product)
+            apart = self._alike or product.blocks > 1
+            factors = self._blocks(product) if apart else self._parts(product)
             self._sum(product, list(factors))
             return self._making.taken()
         if not self._alike:
@@ -91,15 +93,15 @@ class _Products:
             inside = self.rewritten(body.node)
             del body.node[:]
             body.node.extend(inside)
-        elif node.op_type == "Concat":
+        elif node.op_type == "Concat" and node.attribute[0].i in (1, -1):
             self._joined[out] = inputs
         elif node.op_type == "GatherBlockQuantized":
             blocks, width = self._widths[inputs[0]]
             if blocks == 1:
                 numbers, ids, scales = inputs
-                self._tables[out] = Table(numbers, ids, scales, width)
-        elif node.op_type == "Reshape" and inputs[0] in self._tables:
-            self._tables[out] = self._tables[inputs[0]]
+                self._looked_up[out] = Table(numbers, ids, scales, width)
+        elif node.op_type == "Reshape" and inputs[0] in self._looked_up:
+            self._tables[out] = self._looked_up[inputs[0]]
 
     def _blocks(self, product: Product) -> Iterator[Factor]:
         """The factors of a product as MatMulNBits takes it."""

@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from textrnn.export.ordering import LOOP
+
 __all__ = ["bounded_values"]
 
 _SQUASHING = {"Tanh", "Sigmoid", "Softmax"}
@@ -15,7 +17,6 @@ _MOVING = {  # what they give is what stands in their first input, elsewhere
     *("Expand", "Gather", "Identity", "Reshape", "ReverseSequence", "Slice", "Split"),
     *("Squeeze", "Transpose", "Unsqueeze"),
 }
-_LOOP = "loop."  # how the values of a step are called in the body of a loop
 
 
 def bounded_values(graph: onnx.GraphProto, declared: Collection[str]) -> set[str]:
@@ -50,17 +51,34 @@ class _Bounds:
 
     def _read_node(self, node: onnx.NodeProto) -> None:
         if node.op_type == "Scan":
-            (body,) = (entry.g for entry in node.attribute if entry.name == "body")
-            pairs = zip(node.input, body.input, strict=True)
-            self.known |= {inner.name for outer, inner in pairs if outer in self.known}
-            self.read(body)
-            found = zip(body.output, node.output, strict=True)
-            self.known |= {outer for inner, outer in found if inner.name in self.known}
+            self._read_loop(node)
         elif self._keeps_within(node):
             self.known |= set(node.output)
         self.known |= {name for name in node.output if self._is_declared(name)}
-        if node.op_type == "Softmax":
+        if node.op_type == "Softmax" and _axis(node) == -1:
             self._shares |= set(node.output)
+
+    def _read_loop(self, node: onnx.NodeProto) -> None:
+        """A state stays bounded where it begins so and a time leaves it so.
+
+        That is assumed, and taken back for those that a time does not leave so, until none is left.
+        """
+        attributes = {entry.name: entry for entry in node.attribute}
+        body, read = attributes["body"].g, attributes["num_scan_inputs"].i
+        carried = len(body.input) - read
+        pairs = list(zip(node.input, body.input, strict=True))
+        assumed = {place for place, (outer, _) in enumerate(pairs) if outer in self.known}
+        before = set(self.known), set(self._shares)
+        while True:
+            self.known, self._shares = set(before[0]), set(before[1])
+            self.known |= {pairs[place][1].name for place in assumed}
+            self.read(body)
+            wrong = {n for n in assumed if n < carried and body.output[n].name not in self.known}
+            if not wrong:
+                break
+            assumed -= wrong
+        found = zip(body.output, node.output, strict=True)
+        self.known |= {outer for inner, outer in found if inner.name in self.known}
 
     def _keeps_within(self, node: onnx.NodeProto) -> bool:
         """Whether all that a node gives lies between -1 and 1."""
@@ -76,4 +94,8 @@ class _Bounds:
         return kind == "MatMul" and inputs[0] in self._shares and inputs[1] in self.known
 
     def _is_declared(self, name: str) -> bool:
-        return name.removeprefix(_LOOP) in self._declared
+        return name.removeprefix(LOOP) in self._declared
+
+
+def _axis(node: onnx.NodeProto) -> int:
+    return next((entry.i for entry in node.attribute if entry.name == "axis"), -1)

@@ -10,6 +10,7 @@ import onnx
 from onnx.compose import add_prefix
 
 __all__ = [
+    "LOOP",
     "between",
     "copied",
     "count_rows_of",
@@ -18,6 +19,9 @@ __all__ = [
     "renamed",
     "units",
 ]
+
+LOOP = "loop."
+"""What the names of a step's values begin with in the body of a loop."""
 
 
 def between(graph: onnx.GraphProto, ends: Sequence[str]) -> list[onnx.NodeProto]:

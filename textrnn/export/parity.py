@@ -124,14 +124,27 @@ def _of_file(path: Path, graph: Graph) -> Run:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own have no common class
+        raise _no_graph(path, error) from error
 
     def run(inputs: list[Array]) -> list[Array]:
         named = dict(zip(graph.function.inputs, inputs, strict=True))
-        outputs: list[Array] = session.run(None, named)
+        try:
+            outputs: list[Array] = session.run(None, named)
+        except Exception as error:
+            raise _no_graph(path, error) from error
         return outputs
 
     return run
+
+
+def _no_graph(path: Path, error: Exception) -> EngineError:
+    reason = str(error).strip().split("\n")[0]
+    return EngineError(
+        f"ONNX Runtime cannot run the exported {path.name} ({reason}); nothing has been written"
+    )
 
 
 def _divergence(ours: Array, theirs: Array) -> float:

@@ -1,9 +1,9 @@
 """Weights in 8 bits: every product with a constant matrix, and the embedding.
 
 A matrix (N, K) is cut into blocks along K, or is one block; each has a scale of its own and whole
-numbers of 8 bits. Only weights are quantised: ONNX Runtime's MatMulNBits rounds the activations row
-by row, so a row's result does not depend on the rows beside it, as it would with one scale for a
-whole batch.
+numbers of 8 bits. Only weights are quantised here. Activations are rounded row by row, by ONNX
+Runtime's MatMulNBits or as :mod:`~textrnn.export.batching` says it, so a row's result does not
+depend on the rows beside it, as it would with one scale for a whole batch.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def quantize_weights(model: onnx.ModelProto, *, whole: bool = False) -> onnx.Mod
 
     Args:
         model: in float32.
-        whole: each matrix is one block. ONNX Runtime has no MatMulNBits for those:
-            :func:`~textrnn.export.batching.take_many_rows` rewrites them.
+        whole: each matrix is one block, unless it is a table, too, whose width is no power of two.
+            ONNX Runtime has no MatMulNBits for those, but take_many_rows of
+            :mod:`~textrnn.export.batching` rewrites them.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -135,11 +136,11 @@ class _Rewriting:
         return numbers, scales, self.tensors[numbers].dims[2]
 
     def _block_width(self, name: str, columns: int) -> int:
-        """A power of two, unless nothing wants one."""
+        """A power of two, unless nothing wants one; a wide table is not filled up to the next."""
         if self._whole and name not in self._tables:
             return columns
         width = max(LEAST, 1 << (columns - 1).bit_length())
-        return width if self._whole else min(BLOCK, width)
+        return width if self._whole and width == columns else min(BLOCK, width)
 
     def _product(self, node: onnx.NodeProto, *, transposed: bool) -> Iterable[onnx.NodeProto]:
         shape = self.tensors[node.input[1]].dims

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from textrnn.export.ordering import between, copied, count_rows_of, rename, renamed, units
+from textrnn.export.ordering import LOOP, between, copied, count_rows_of, rename, renamed, units
 from textrnn.export.whole_lstm import whole_lstm
 from textrnn.tasks import LSTM, REVERSED, Reading
 
@@ -215,20 +215,20 @@ class _Unrolling:
     ) -> onnx.GraphProto:
         """One time of a loop; where a row has ended, its state stays as it was."""
         outer = {name for node in nodes for name in (*node.input, *node.output)} - self._constants
-        inner = {name: f"loop.{name}" for name in {*outer, *carried} if name}
+        inner = {name: f"{LOOP}{name}" for name in {*outer, *carried} if name}
         steps = []
         for node in nodes:
             step = copied(node)
             rename(step.input, inner)
             rename(step.output, inner)
             steps.append(step)
-        count_rows_of(steps, {f"loop.{name}" for name in self._inputs}, inner[next(iter(carried))])
+        count_rows_of(steps, {f"{LOOP}{name}" for name in self._inputs}, inner[next(iter(carried))])
         for begin, end in carried.items():
-            choice = ["loop.real", inner[end], inner[begin]]
+            choice = [f"{LOOP}real", inner[end], inner[begin]]
             steps.append(helper.make_node("Where", choice, [f"{inner[end]}.kept"]))
         kinds = self._types | {"read.rows": TensorProto.INT64}
         taken = [(inner[name], kinds[name]) for name in carried]
-        taken += [("loop.real", TensorProto.BOOL)]
+        taken += [(f"{LOOP}real", TensorProto.BOOL)]
         taken += [(inner[name], kinds[name]) for name in sequences]
         left = [(f"{inner[end]}.kept", kinds[end]) for end in carried.values()]
         left += [(inner[name], kinds[name]) for name in given]

@@ -114,7 +114,7 @@ class Encoder(nn.Module):
         """Whether its outputs never leave [-1, 1]."""
         if self.settings.layer_norm or self.settings.residual:
             return False
-        return all(cell.bounded for cell in self.layer_cells(len(self.layers) - 1))
+        return all(cell.stays_bounded() for cell in self.layer_cells(len(self.layers) - 1))
 
     def initial_state(self, batch: int) -> State:
         """Zeros for ``batch`` rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from itertools import chain
@@ -47,8 +48,8 @@ def begin_tokenizer(
         assert base is not None  # the recipe's check
         return base.tokenizer()
     sources = [train, open_unlabelled(recipe.data)]
-    if recipe.vectors is not None:
-        sources.append(open_texts(recipe.data, recipe.vectors.texts, "vectors.texts"))
+    if recipe.data.vectors is not None:
+        sources.append(open_texts(recipe.data, recipe.data.vectors.texts, "vectors.texts"))
     rows = chain.from_iterable(source.rows() for source in sources if source is not None)
     texts = (fold_markup(row.text) for row in rows)
     return make_tokenizer(recipe.tokenizer, texts, cache / "tokenizer")
@@ -124,15 +125,17 @@ def begin_vectors(
         DataError: the texts cannot be read, or are too few.
     """
     embedding = network.encoder.embedding
-    if recipe.vectors is None or embedding is None:
+    if recipe.data.vectors is None or embedding is None:
         return
-    path = cache / "vectors.npy"
+    wanted, (size, width) = recipe.data.vectors, embedding.weight.shape
+    made_of = repr([wanted, recipe.data.path, tokenizer.pieces(range(size)), width])
+    digest = hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
+    path = cache / f"vectors_{digest}.npy"
     if not path.exists():
-        source = open_texts(recipe.data, recipe.vectors.texts, "vectors.texts")
+        source = open_texts(recipe.data, wanted.texts, "vectors.texts")
         lines = (fold_markup(row.text) for row in source.rows())
         texts = (np.array(ids, np.int64) for ids in tokenizer.encode_lines(lines))
-        size, width = embedding.weight.shape
-        vectors = token_vectors(texts, size, width, recipe.vectors.window)
+        vectors = token_vectors(texts, size, width, wanted.window)
         staging = path.with_suffix(f".{os.getpid()}.npy")
         staging.parent.mkdir(parents=True, exist_ok=True)
         np.save(staging, vectors)

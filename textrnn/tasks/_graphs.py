@@ -149,6 +149,8 @@ def encoder_steps(
     """The step of an encoder, and the marked one where it has LSTMs to be marked."""
     marked = EncoderStep(encoder, marked=True)
     bounded = bounded_parts(encoder.cells())
+    if encoder.bounded:
+        bounded |= {"outputs"}
     plain = Function(EncoderStep(encoder), inputs, outputs, bounded)
     return plain, Function(marked, inputs, outputs, bounded) if marked.marked else None
 
@@ -160,11 +162,7 @@ def bounded_parts(cells: Sequence[Cell]) -> frozenset[str]:
     >>> sorted(bounded_parts([FAMILY.get("mingru")(3, 4), FAMILY.get("gru")(3, 4)]))
     ['new.1.0', 'state.1.0']
     """
-    bounded = [
-        layer
-        for layer, cell in enumerate(cells)
-        if cell.bounded and cell.initial_state(1)[0].abs().max() <= 1.0
-    ]
+    bounded = [layer for layer, cell in enumerate(cells) if cell.stays_bounded()]
     return frozenset(f"{when}.{layer}.0" for layer in bounded for when in ("state", "new"))
 
 

@@ -60,6 +60,7 @@ class Cell(nn.Module):
     drops_weights: ClassVar[bool] = True
     bounded: ClassVar[bool] = False
     """Output and first array of the state never leave [-1, 1], where that array begins in it."""
+
     weight_hidden: nn.Parameter | None
 
     def __init__(
@@ -93,6 +94,14 @@ class Cell(nn.Module):
     def part_sizes(self) -> tuple[int, ...]:
         """The width of each array of the state."""
         return (self.hidden_size,) * self.state_parts
+
+    def stays_bounded(self) -> bool:
+        """Whether the output never leaves [-1, 1]: its class says so, and the state begins so.
+
+        A class that derives from one that says so may do something else, so it has to say it anew.
+        """
+        begins_so = bool(self.initial_state(1)[0].abs().max() <= 1.0)
+        return begins_so and bool(vars(type(self)).get("bounded", False))
 
     def initial_state(self, batch: int) -> CellState:
         """Zeros: an array (B, width) for each of ``part_sizes``."""
