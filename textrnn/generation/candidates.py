@@ -20,6 +20,7 @@ NEVER = EOS
 """Ids below this one (PAD, UNK, BOS) are never generated, so they are a margin to leave out."""
 
 _FEW = 16  # up to here, looking for the greatest again and again is quicker than partitioning
+_SAFE = 40.0  # the exponential of what is smaller, and sums of it, are far from what float32 holds
 _CHUNK = 1 << 18  # numbers worked on at a time: they stay in the processor's own memory
 
 
@@ -55,7 +56,7 @@ def best_tokens(logits: AnyLogits, count: int) -> Best:
     if count > _FEW:
         _partitioned(logits[:, NEVER:], ids, values)
         return Best(ids + NEVER, values, *log_totals(logits))
-    sums = np.empty(len(logits))
+    without = np.empty(len(logits))
     for rows, part in _chunks(logits):
         numbers, begins = part.reshape(-1), part.shape[1] * np.arange(len(part))
         for place in range(count):
@@ -64,12 +65,14 @@ def best_tokens(logits: AnyLogits, count: int) -> Best:
             chosen += begins
             values[rows, place] = numbers[chosen]
             numbers[chosen] = -np.inf
-        shifted = np.exp(values[rows] - values[rows, :1])
-        sums[rows] = _sum_of_exponentials(part, values[rows, 0]) + shifted.sum(axis=1)
-    without = values[:, 0].astype(np.float64) + np.log(sums)
+        base = _base(values[rows, 0])
+        sums = np.exp(values[rows] - base[:, np.newaxis]).sum(axis=1)
+        sums += _sum_of_exponentials(part, base)
+        without[rows] = base + np.log(sums, dtype=np.float64)
     return Best(ids + NEVER, values, _with_never(logits, without), without)
 
 
+@np.errstate(invalid="ignore")
 def log_totals(logits: AnyLogits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Logarithms of the sums of exponentials: of all tokens (B,), and without PAD, UNK and BOS.
 
@@ -78,11 +81,10 @@ def log_totals(logits: AnyLogits) -> tuple[NDArray[np.float64], NDArray[np.float
     """
     if not isinstance(logits, np.ndarray):
         return logits.log_totals(NEVER)
-    greatest = logits[:, NEVER:].max(axis=1)
-    sums = np.empty(len(logits))
+    bases = _base(logits[:, NEVER:].max(axis=1))
+    without = bases.astype(np.float64)
     for rows, part in _chunks(logits):
-        sums[rows] = _sum_of_exponentials(part, greatest[rows])
-    without = greatest.astype(np.float64) + np.log(sums)
+        without[rows] += np.log(_sum_of_exponentials(part, bases[rows]), dtype=np.float64)
     return _with_never(logits, without), without
 
 
@@ -97,9 +99,18 @@ def _chunks(logits: Logits) -> Iterator[tuple[slice, Logits]]:
         yield rows, part
 
 
-def _sum_of_exponentials(part: Logits, greatest: Floats) -> NDArray[np.float32]:
-    """Of each row less its greatest; ``part`` (B, V) is used up."""
-    np.subtract(part, greatest[:, np.newaxis], out=part)
+def _base(greatest: Floats) -> Floats:
+    """What is taken from each row's logits before exponentials are: its greatest, or nothing.
+
+    Each row for itself, so that it is the same beside others.
+    """
+    return np.where(np.abs(greatest) < _SAFE, np.float32(0.0), greatest)
+
+
+def _sum_of_exponentials(part: Logits, base: Floats) -> NDArray[np.float32]:
+    """Of each row less its base; ``part`` (B, V) is used up."""
+    if base.any():
+        np.subtract(part, base[:, np.newaxis], out=part)
     np.exp(part, out=part)
     sums: NDArray[np.float32] = part.sum(axis=1)
     return sums
