@@ -19,13 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-import numpy as np
 import onnx
 
 from textrnn.export.bounds import bounded_values
 from textrnn.export.making import Making
-from textrnn.export.quantizing import MICROSOFT, ZERO
-from textrnn.export.rounding import Factor, Matrices, Product, Rounding, Table
+from textrnn.export.quantizing import MICROSOFT
+from textrnn.export.rounding import Factor, Matrices, Product, Rounding, Table, zero_of
 
 __all__ = ["take_many_rows"]
 
@@ -59,7 +58,7 @@ class _Products:
     """
 
     def __init__(self, graph: onnx.GraphProto, bounded: Collection[str] | None) -> None:
-        self._making = Making(graph, "batching")
+        self._making = Making(graph.initializer, "batching")
         self.matrices = self._making.aside()
         self._stored = Matrices(self.matrices)
         self._rounding = Rounding(self._making)
@@ -77,8 +76,8 @@ class _Products:
     def _rewritten(self, node: onnx.NodeProto) -> Iterable[onnx.NodeProto]:
         if node.op_type == "MatMulNBits":
             product = Product(node)
-            apart = self._alike or product.blocks > 1
-            factors = self._blocks(product) if apart else self._parts(product)
+            by_blocks = self._alike or product.blocks > 1
+            factors = self._blocks(product) if by_blocks else self._parts(product)
             self._sum(product, list(factors))
             return self._making.taken()
         if not self._alike:
@@ -147,10 +146,8 @@ class _Products:
         make, out, rest = self._making, product.out, product.bias
         for place, factor in enumerate(factors):
             last = place == len(factors) - 1
-            one = make.constant("one", 1.0)
-            unit = one if factor.row_scales else make.constant("unit", 1 / 127)
-            inputs = [factor.values, factor.matrix, unit, factor.column_scales]
-            inputs.append(make.constant("zero", ZERO, np.uint8))
+            scale = self._rounding.one() if factor.row_scales else self._rounding.unit()
+            inputs = [factor.values, factor.matrix, scale, factor.column_scales, zero_of(make)]
             if rest == product.bias and rest and not factor.row_scales:
                 inputs, rest = [*inputs, "", *rest], []
             term = out if last and not rest else f"{out}.term.{place}"

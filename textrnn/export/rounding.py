@@ -15,9 +15,9 @@ from onnx import TensorProto, helper
 from textrnn.export.making import Making
 from textrnn.export.quantizing import ZERO
 
-__all__ = ["Factor", "Matrices", "Product", "Rounding", "Table"]
+__all__ = ["Factor", "Matrices", "Product", "Rounding", "Table", "zero_of"]
 
-_GREATEST = 127.0
+_GREATEST = np.float32(127.0)
 
 
 class Factor(NamedTuple):
@@ -78,7 +78,7 @@ class Matrices:
         name = f"{block}.{begin}.{end}"
         if name not in self._made:
             self._made.add(name)
-            ends = [self._making.constant(f"list.{n}", [n], np.int64) for n in (begin, end, 0)]
+            ends = [self._making.constant(f"list.{n}", [n]) for n in (begin, end, 0)]
             self._making.node("Slice", [block, *ends], name)
         return name, scales
 
@@ -88,11 +88,16 @@ class Matrices:
         if name not in self._made:
             self._made.add(name)
             # The bits of n - 128 as int8 are those of n as uint8 with the first one turned over.
-            zero = make.constant("zero", ZERO, np.uint8)
+            zero = zero_of(make)
             turned = make.node("BitwiseXor", [numbers, zero], f"{numbers}.turned")
             signed = make.node("Cast", [turned], f"{numbers}.signed", to=TensorProto.INT8)
             make.node("Transpose", [signed], name, perm=[1, 2, 0])
         return name
+
+
+def zero_of(making: Making) -> str:
+    """The number that stands for 0."""
+    return making.constant("zero", ZERO, np.uint8)
 
 
 class Rounding:
@@ -102,21 +107,28 @@ class Rounding:
         self._making = making
         self._bounded: dict[str, str] = {}
 
+    def one(self) -> str:
+        """The scale of whole numbers that have a scale a row."""
+        return self._making.constant("one", np.float32(1.0))
+
+    def unit(self) -> str:
+        """The scale of values between -1 and 1."""
+        return self._making.constant("unit", 1 / _GREATEST)
+
     def bounded(self, values: str) -> str:
         """Values between -1 and 1, whose scale is 1 / 127; the same ones are rounded once."""
         if values not in self._bounded:
-            scale = self._making.constant("unit", 1 / _GREATEST)
-            self._bounded[values] = self._quantized(values, scale, f"{values}.whole")
+            self._bounded[values] = self._quantized(values, self.unit(), f"{values}.whole")
         return self._bounded[values]
 
     def table(self, table: Table, out: str) -> tuple[str, str]:
         """Rows of a table as they are stored, and their scales."""
         make = self._making
         rows = make.node("Gather", [table.numbers, table.ids], f"{out}.rows")
-        shape = make.constant(f"rows.{table.width}", [-1, table.width], np.int64)
+        shape = make.constant(f"rows.{table.width}", [-1, table.width])
         whole = make.node("Reshape", [rows, shape], f"{out}.whole")
         scales = make.node("Gather", [table.scales, table.ids], f"{out}.row_scales")
-        shape = make.constant("rows.1", [-1, 1], np.int64)
+        shape = make.constant("rows.1", [-1, 1])
         return whole, make.node("Reshape", [scales, shape], f"{out}.scales")
 
     def rows(self, values: str, out: str) -> tuple[str, str]:
@@ -126,15 +138,17 @@ class Rounding:
         """
         make = self._making
         sizes = make.node("Abs", [values], f"{out}.sizes")
-        axis = make.constant("axis", [-1], np.int64)
+        axis = make.constant("axis", [-1])
         found = make.node("ReduceMax", [sizes, axis], f"{out}.greatest", keepdims=1)
         # Where all values are zero, any scale will do.
-        found = make.node("Max", [found, make.constant("least", 1e-30)], f"{out}.divided")
+        found = make.node(
+            "Max", [found, make.constant("least", np.float32(1e-30))], f"{out}.divided"
+        )
         greatest = make.constant("greatest", _GREATEST)
         scales = make.node("Div", [found, greatest], f"{out}.scales")
         factors = make.node("Div", [greatest, found], f"{out}.factors")
         stretched = make.node("Mul", [values, factors], f"{out}.stretched")
-        return self._quantized(stretched, make.constant("one", 1.0), f"{out}.whole"), scales
+        return self._quantized(stretched, self.one(), f"{out}.whole"), scales
 
     def blocks(self, product: Product) -> tuple[str, str]:
         """A product's values in blocks (B, blocks, width), filled up, and scales (B, blocks, 1).
@@ -143,14 +157,13 @@ class Rounding:
         """
         make, out, values = self._making, product.out, product.values
         if lacking := product.blocks * product.width - product.columns:
-            ends = make.constant(f"pads.{lacking}", [0, 0, 0, lacking], np.int64)
+            ends = make.constant(f"pads.{lacking}", [0, 0, 0, lacking])
             values = make.node("Pad", [values, ends], f"{out}.padded")
         if product.blocks > 1:
             sizes = [-1, product.blocks, product.width]
-            shape = make.constant(f"blocks.{product.blocks}.{product.width}", sizes, np.int64)
+            shape = make.constant(f"blocks.{product.blocks}.{product.width}", sizes)
             values = make.node("Reshape", [values, shape], f"{out}.values")
         return self.rows(values, out)
 
     def _quantized(self, values: str, scale: str, out: str) -> str:
-        zero = self._making.constant("zero", ZERO, np.uint8)
-        return self._making.node("QuantizeLinear", [values, scale, zero], out)
+        return self._making.node("QuantizeLinear", [values, scale, zero_of(self._making)], out)

@@ -18,6 +18,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from textrnn.export.making import Making
 from textrnn.export.quantizing import MICROSOFT
 
 __all__ = ["whole_lstm"]
@@ -75,30 +76,20 @@ def whole_lstm(
     names = [mark.output[0], *(f"{name}.last" for name in mark.output[1:])]
     for found, name in zip(wide, names, strict=True):
         made.unwidened(found, size, name)
-    return made.nodes, made.tensors
+    return made.nodes, list(made.tensors)
 
 
-class _Nodes:
+class _Nodes(Making):
     """Nodes and tensors that are made; their names begin alike."""
 
     def __init__(self, label: str) -> None:
-        self._label = label
-        self.nodes: list[onnx.NodeProto] = []
-        self.tensors: list[onnx.TensorProto] = []
+        super().__init__([], label)
 
     def named(self, name: str) -> str:
         return f"{self._label}.{name}"
 
-    def node(self, operator: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
-        out = self.named(name)
-        self.nodes.append(helper.make_node(operator, inputs, [out], **attributes))
-        return out
-
-    def constant(self, name: str, value: Any) -> str:
-        name = self.named(name)
-        if all(tensor.name != name for tensor in self.tensors):
-            self.tensors.append(numpy_helper.from_array(np.asarray(value), name))
-        return name
+    def node(self, operator: str, inputs: Sequence[str], out: str, **attributes: Any) -> str:
+        return super().node(operator, inputs, self.named(out), **attributes)
 
     def beside(self, values: str, ends: Floats, outer: str, name: str) -> str:
         """Values (M, N, D) with two columns more; ``outer`` is M and N."""

@@ -94,7 +94,7 @@ class Search:
             row, id = int(rows[place]), int(ids[place])
             self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
         on = ~ended & (self._places[sentences] > 0)
-        if self._worst.max() > -np.inf:
+        if (self._worst > -np.inf).any():
             bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
             on &= ~(bounds <= self._worst[sentences])
         self._notes.add(rows[on], ids[on], log_probs[on], weights)

@@ -109,8 +109,7 @@ class Encoder(nn.Module):
         """The cells of one layer, forward before backward."""
         return [cast(Cell, cell) for cell in self.layers[layer].children()]
 
-    @property
-    def bounded(self) -> bool:
+    def stays_bounded(self) -> bool:
         """Whether its outputs never leave [-1, 1]."""
         if self.settings.layer_norm or self.settings.residual:
             return False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from textrnn.config import ClassificationHeadSettings, ClassificationRecipe
@@ -18,6 +18,7 @@ from textrnn.data.cooccurrence import token_vectors
 from textrnn.data.labelled import open_texts, open_unlabelled
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.model_folder import ModelFolder
+from textrnn.recipe.kept import kept_arrays
 from textrnn.recipe.tasks._base import with_sizes_of
 from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
 from textrnn.tasks import network_from_folder
@@ -130,17 +131,15 @@ def begin_vectors(
     wanted, (size, width) = recipe.data.vectors, embedding.weight.shape
     made_of = repr([wanted, recipe.data.path, tokenizer.pieces(range(size)), width])
     digest = hashlib.blake2b(made_of.encode(), digest_size=16).hexdigest()
-    path = cache / f"vectors_{digest}.npy"
-    if not path.exists():
+
+    def find() -> dict[str, NDArray[np.float32]]:
         source = open_texts(recipe.data, wanted.texts, "vectors.texts")
         lines = (fold_markup(row.text) for row in source.rows())
         texts = (np.array(ids, np.int64) for ids in tokenizer.encode_lines(lines))
-        vectors = token_vectors(texts, size, width, wanted.window)
-        staging = path.with_suffix(f".{os.getpid()}.npy")
-        staging.parent.mkdir(parents=True, exist_ok=True)
-        np.save(staging, vectors)
-        staging.replace(path)
-    found = torch.from_numpy(np.load(path))
+        return {"vectors": token_vectors(texts, size, width, wanted.window)}
+
+    kept = kept_arrays(cache / f"vectors_{digest}.npz", find)
+    found = torch.from_numpy(kept["vectors"])
     with torch.no_grad():  # of length 1, as the rows that are drawn are on average
         embedding.weight.copy_(found.where(found.any(1, keepdim=True), embedding.weight))
 

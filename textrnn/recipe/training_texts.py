@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +26,7 @@ from textrnn.data.labels import named_labels
 from textrnn.data.pseudo_labels import PseudoLabels, labels_of_alike, surest
 from textrnn.errors import DataError
 from textrnn.metrics import probabilities_of
+from textrnn.recipe.kept import kept_arrays
 from textrnn.recipe.label_sets import Split
 from textrnn.tasks.classification import ClassificationNetwork, answer
 from textrnn.tokenizers import Tokenizer
@@ -124,18 +124,16 @@ class TrainingTexts:
         digest = hashlib.blake2b(digest_size=16)
         for part in parts:
             digest.update(part.tobytes())
-        path = self.cache / f"pseudo_labels_{digest.hexdigest()}.npz"
-        if not path.exists():
+
+        def find() -> dict[str, NDArray[Any]]:
             if self.teacher is None:
                 said = labels_of_alike(known, others)
             else:
                 said = self._said_of(others, self.teacher)
-            staging = path.with_suffix(f".{os.getpid()}.npz")
-            staging.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(staging, **surest(said, share)._asdict())
-            staging.replace(path)
-        with np.load(path) as kept:
-            return PseudoLabels(kept["rows"], kept["targets"])
+            return surest(said, share)._asdict()
+
+        path = self.cache / f"pseudo_labels_{digest.hexdigest()}.npz"
+        return PseudoLabels(**kept_arrays(path, find))
 
     def _said_of(self, texts: LabelledCorpus, teacher: ClassificationNetwork) -> NDArray[Any]:
         """The teacher's probabilities (N, C)."""

@@ -149,7 +149,7 @@ def encoder_steps(
     """The step of an encoder, and the marked one where it has LSTMs to be marked."""
     marked = EncoderStep(encoder, marked=True)
     bounded = bounded_parts(encoder.cells())
-    if encoder.bounded:
+    if encoder.stays_bounded():
         bounded |= {"outputs"}
     plain = Function(EncoderStep(encoder), inputs, outputs, bounded)
     return plain, Function(marked, inputs, outputs, bounded) if marked.marked else None

@@ -92,7 +92,7 @@ def _step(network: TranslationNetwork, memory: Memory, state: dict[str, Argument
     bounded = bounded_parts(network.decoder.cells())
     if network.decoder.settings.input_feeding:
         bounded |= {list(state)[-1]}  # it comes out of a tanh
-    if network.encoder.bounded:
+    if network.encoder.stays_bounded():
         bounded |= {"memory"}
     return Function(_Step(network), inputs, ("logits", "weights", *after), bounded)
 
