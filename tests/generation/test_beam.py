@@ -166,6 +166,29 @@ def test_a_wider_beam_finds_what_the_greedy_choice_misses() -> None:
     assert search(engine, [[BOS]], BeamPlan(2, 5))[0][0].ids == (5, EOS)
 
 
+@pytest.mark.parametrize(("threshold", "reads"), [(1.0, 3), (2.1, 5), (math.inf, 6)])
+def test_what_has_ended_gives_up_what_is_far_less_likely(threshold: float, reads: int) -> None:
+    """Worked by hand: EOS and 4 have 1/2 each, then 5 and 6, so each token costs ln 2 = 0.69.
+
+    After 4 and n more the text that goes on is n ln 2 behind the one that has ended.
+    """
+
+    class Falling(SpellingEngine):
+        reads = 0
+
+        def _read(self, ids: Any, state: Any) -> Any:
+            self.reads += 1
+            ((places,),) = state
+            logits = np.full((len(ids), 10), -20.0, np.float32)
+            for row, token in enumerate(ids):
+                logits[row, [EOS, 4] if token == BOS else [5, 6]] = 0.0
+            return logits, ((places + 1,),)
+
+    engine = Falling([], 10)
+    search(engine, [[BOS]], BeamPlan(2, 6, scoring=LengthPenalty(6.0), threshold=threshold))
+    assert engine.reads == reads
+
+
 def test_stop_texts_end_a_hypothesis() -> None:
     engine = SpellingEngine(BYTES.encode("one. two"), V)
 

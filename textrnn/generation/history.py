@@ -60,9 +60,7 @@ class History:
 
     def take(self, rows: Sequence[int] | Ids) -> None:
         """Keep ``rows`` (N,), in that order; a row may come twice."""
-        taken = np.empty((len(rows), self._buffer.shape[1]), np.int64)
-        taken[:, : self._end] = self._buffer[np.asarray(rows, np.int64), : self._end]
-        self._buffer = taken
+        self._buffer = self._buffer.take(np.asarray(rows, np.int64), axis=0)
 
     def _make_room(self) -> None:
         """Double the buffer, dropping what rules no longer see."""

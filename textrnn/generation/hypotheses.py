@@ -32,9 +32,10 @@ class BeamPlan:
         stopped: whether a text of these new ids has come to a stop text; None: there are none.
         coverage_penalty: beta, see :func:`~textrnn.generation.scoring.coverage_penalty`; needs
             attention.
-        threshold: a hypothesis that is less likely than its sentence's best by more than so many
-            nats is given up (absolute threshold pruning: Freitag and Al-Onaizan 2017, section 3,
-            https://arxiv.org/abs/1702.01806); fewer than ``n_best`` may then be found.
+        threshold: a hypothesis that is less likely than its sentence's likeliest one, finished or
+            not, by more than so many nats is given up (absolute threshold pruning: Freitag and
+            Al-Onaizan 2017, section 3, https://arxiv.org/abs/1702.01806); fewer than ``n_best``
+            may then be found.
         guard: keeps texts from saying the same for ever.
         unknown: the model may say UNK.
 

@@ -53,11 +53,12 @@ class RepetitionGuard:
         """How far apart what is said again may be: where some row's last id was said before."""
         if ids.shape[1] < self.span:
             return ()
+        longest = min(self.longest, ids.shape[1] // self.times)
         if self.times == 1:
-            return range(1, self.longest + 1)
-        before = ids[:, -2 : -2 - self.longest : -1]
-        found: list[int] = (np.flatnonzero((before == ids[:, -1:]).any(axis=0)) + 1).tolist()
-        return found
+            return range(1, longest + 1)
+        before = ids[:, -2 : -2 - longest : -1]
+        _, found = (before == ids[:, -1:]).nonzero()
+        return sorted({place + 1 for place in found.tolist()})
 
     def is_broken_by(self, ids: Sequence[int]) -> bool:
         """Whether a text itself says something more than that often on end.

@@ -59,11 +59,14 @@ class Search:
         limits = [plan.max_new_tokens if wish.limit is None else wish.limit for wish in wishes]
         least = [len(wish.prefix) for wish in wishes]
         self._limits = np.maximum(limits, least) + np.array(self._grid.granted)
+        self._soonest = self._limits.min(initial=np.iinfo(np.int64).max)
         self._guarded = np.array([wish.guarded for wish in wishes])
         self._sentences = np.arange(count)
         self._totals = np.zeros(count)
         self._places = np.full(count, plan.beam_size)
         self._worst = np.full(count, -np.inf)
+        self._likeliest = np.full(count, -np.inf)  # log-probability of a finished hypothesis
+        self._rivals = False  # a sentence has its n best, which others are to overtake
         self._ends: list[list[_End]] = [[] for _ in range(count)]
         self._notes = Notes()
         self._coverage: Floats | None = None
@@ -85,21 +88,16 @@ class Search:
         """
         count = len(self._notes)
         ids, grown, totals = self._candidates(logits, count)
-        rows, places = self._select(ids, grown, count)
-        ids, grown = ids[rows, places], grown[rows, places]
+        chosen = self._select(ids, grown, count)
+        rows = chosen // ids.shape[1]
+        ids, grown = ids.ravel()[chosen], grown.ravel()[chosen]
         log_probs = logits[rows, ids] - totals[rows]
-        sentences = self._sentences[rows]
-        ended = self._ended(rows, ids, count)
-        for place in np.flatnonzero(ended):
-            row, id = int(rows[place]), int(ids[place])
-            self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
-        on = ~ended & (self._places[sentences] > 0)
-        if (self._worst > -np.inf).any():
-            bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
-            on &= ~(bounds <= self._worst[sentences])
-        self._notes.add(rows[on], ids[on], log_probs[on], weights)
-        self._go_on(rows[on], ids[on], grown[on], weights)
-        return rows[on], ids[on]
+        on = self._going_on(rows, ids, log_probs, grown, weights)
+        if on is not None:
+            rows, ids, log_probs, grown = rows[on], ids[on], log_probs[on], grown[on]
+        self._notes.add(rows, ids, log_probs, weights)
+        self._go_on(rows, ids, grown, weights)
+        return rows, ids
 
     def results(self) -> list[list[Hypothesis]]:
         """The best finished hypotheses of each sentence, best first."""
@@ -179,8 +177,8 @@ class Search:
             if count < len(wish.prefix)
         ]
 
-    def _select(self, ids: Ids, grown: Numbers, count: int) -> tuple[Ids, Ids]:
-        """The rows and columns of the candidates that are kept, sentence by sentence.
+    def _select(self, ids: Ids, grown: Numbers, count: int) -> Ids:
+        """Which of the candidates (N, C) are kept, as places in them all, sentence by sentence.
 
         Best first; ties go to the earlier row and the smaller id, as in the greedy choice.
         """
@@ -188,28 +186,49 @@ class Search:
         if self._grid.active:
             free = grown.copy()
             free[self._grid.rows] = -np.inf
-        free = free.ravel()
-        sentences = np.repeat(self._sentences, grown.shape[1])
+        free, width = free.ravel(), grown.shape[1]
+        sentences = self._sentences.repeat(width)
         order = np.lexsort((-free, sentences))
-        order = order[free[order] > -np.inf]
-        found = sentences[order]
-        firsts = np.searchsorted(found, found)
-        near = free[order] >= free[order[firsts]] - self._plan.threshold
-        kept = (np.arange(len(found)) - firsts < self._places[found]) & near
-        rows, columns = np.divmod(order[kept], grown.shape[1])
+        # Sorted, a sentence's candidates stand where they stood, all together.
+        firsts = (self._sentences.searchsorted(self._sentences) * width).repeat(width)
+        best = free[order]
+        kept = (np.arange(len(order)) - firsts < self._places[sentences]) & (best > -np.inf)
+        if self._plan.threshold < np.inf:
+            likeliest = np.maximum(best[firsts], self._likeliest[sentences])
+            kept &= best >= likeliest - self._plan.threshold
+        chosen = order[kept]
         if self._grid.active:
             left = self._limits - count - 1
-            more = self._grid.select(ids, grown, left, self._places)
-            rows, columns = np.append(rows, more[0]), np.append(columns, more[1])
-            together = np.argsort(self._sentences[rows], kind="stable")
-            rows, columns = rows[together], columns[together]
-        return rows, columns
+            rows, columns = self._grid.select(ids, grown, left, self._places)
+            chosen = np.append(chosen, rows * width + columns)
+            chosen = chosen[np.argsort(self._sentences[chosen // width], kind="stable")]
+        return chosen
+
+    def _going_on(
+        self, rows: Ids, ids: Ids, log_probs: Numbers, grown: Numbers, weights: Floats | None
+    ) -> NDArray[np.bool_] | None:
+        """Which new texts go on, those that end being noted; None: all do."""
+        count, sentences = len(self._notes), self._sentences[rows]
+        ended = self._ended(rows, ids, count)
+        (ends,) = ended.nonzero()
+        for place in ends.tolist():
+            row, id = int(rows[place]), int(ids[place])
+            self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
+        on = None
+        if len(ends):
+            on = ~ended & (self._places[sentences] > 0)
+        if self._rivals:
+            bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
+            hopeful = ~(bounds <= self._worst[sentences])
+            on = hopeful if on is None else on & hopeful
+        return on
 
     def _ended(self, rows: Ids, ids: Ids, count: int) -> NDArray[np.bool_]:
         """Which new texts end here."""
-        left = self._limits[self._sentences[rows]] - count - 1
-        full = self._grid.may_end(rows, ids, left) if self._grid.active else left <= 0
-        ended: NDArray[np.bool_] = (ids == EOS) | full
+        ended: NDArray[np.bool_] = ids == EOS
+        if count + 1 >= self._soonest:
+            left = self._limits[self._sentences[rows]] - count - 1
+            ended |= self._grid.may_end(rows, ids, left) if self._grid.active else left <= 0
         if self._plan.stopped is not None:
             pairs = zip(rows.tolist(), ids.tolist(), strict=True)
             texts = ((*self._notes.trace(count, row).ids, id) for row, id in pairs)
@@ -231,8 +250,10 @@ class Search:
         ends = self._ends[sentence]
         ends.append(_End(count, row, id, log_prob, total, score, reason))
         self._places[sentence] -= 1
+        self._likeliest[sentence] = max(self._likeliest[sentence], total)
         if len(ends) >= self._plan.n_best:
             self._worst[sentence] = _best(ends)[self._plan.n_best - 1].score
+            self._rivals = True
 
     def _go_on(self, rows: Ids, ids: Ids, totals: Numbers, weights: Floats | None) -> None:
         """Take the new rows for the present ones."""
