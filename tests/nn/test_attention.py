@@ -146,7 +146,7 @@ def test_products_worked_by_hand(kind: str, scores: list[float]) -> None:
         chosen.load_state_dict({"key_projection.weight": 2 * torch.eye(4)})
     query = torch.tensor([[[1.0, 0.0, 2.0, 0.0]]])
     memory = torch.tensor([[[1.0, 9.0, 0.0, 9.0], [2.0, 0.0, 2.0, 0.0]]])
-    close(chosen.scores(query, chosen.keys(memory)), torch.tensor([[scores]]))
+    close(chosen.scores(chosen.queries(query), chosen.keys(memory)), torch.tensor([[scores]]))
 
 
 @pytest.mark.parametrize("heads", [1, 2, 4])

@@ -76,9 +76,9 @@ def steps(
 
 def row_of(memory: Memory, row: int) -> Memory:
     """A sentence alone, without padding."""
-    length = int(memory.lengths[row])
+    length = int(memory.mask[row].sum())
     one = slice(row, row + 1)
-    return Memory(memory.memory[one, :length], memory.keys[one, :length], memory.lengths[one])
+    return Memory(memory.memory[one, :length], memory.keys[one, :length], memory.mask[one, :length])
 
 
 @fed_or_not
@@ -90,7 +90,7 @@ def test_a_target_is_repeated_steps(cell: str, kind: str, input_feeding: bool) -
     found = decoder(ids, state, memory)
     close(found, steps(decoder, ids, state, memory))
     assert found[0].shape == (3, 5, decoder.output_size)
-    assert (found[1].transpose(1, 2)[~memory.mask()] == 0.0).all()
+    assert (found[1].transpose(1, 2)[~memory.mask] == 0.0).all()
 
 
 @fed_or_not
@@ -111,14 +111,15 @@ def test_every_form_is_repeated_steps(cell: str, variant: str, input_feeding: bo
 @every_kind
 def test_a_row_alone_is_that_row_in_a_padded_batch(kind: str, input_feeding: bool) -> None:
     decoder = some_decoder("lstm", kind, input_feeding=input_feeding, layers=2)
-    ids, memory = some_ids(3, 5), some_memory(decoder, [4, 1, 6], padding=2)
+    lengths = [4, 1, 6]
+    ids, memory = some_ids(3, 5), some_memory(decoder, lengths, padding=2)
     state = some_state(decoder, 3)
     hidden, weights, after = decoder(ids, state, memory)
-    for row in range(3):
+    for row, length in enumerate(lengths):
         chosen = torch.tensor([row])
         alone = decoder(ids[chosen], select_rows(state, chosen), row_of(memory, row))
         close(hidden[row], alone[0][0])
-        close(weights[row, :, : memory.lengths[row]], alone[1][0])
+        close(weights[row, :, :length], alone[1][0])
         close(select_rows(after, chosen), alone[2])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from textrnn.engines._base import Floats, Ids
 from textrnn.engines._onnx_sessions import open_session
@@ -29,12 +30,14 @@ class _Source(NamedTuple):
         memory: (G, S, M).
         keys: (G, S, A).
         lengths: (G,).
+        mask: (G, S), True where there is a token.
         width: S as it was given to :meth:`OnnxTranslationEngine.start`.
     """
 
     memory: Floats
     keys: Floats
     lengths: Ids
+    mask: NDArray[np.bool_]
     width: int
 
 
@@ -66,6 +69,7 @@ class OnnxTranslationEngine:
         self._step = self._session("step")
         names = [value.name for value in self._step.get_inputs()]
         self._parts = [name for name in names if name.startswith("state.")]
+        self._where = "mask" if "mask" in names else "lengths"  # in folders of before
         logits, *_ = self._step.get_outputs()
         self._outputs = [value.name for value in self._step.get_outputs()]
         self.vocab_size: int = logits.shape[1]
@@ -87,7 +91,9 @@ class OnnxTranslationEngine:
         """See :meth:`textrnn.engines.TranslationEngine.start`."""
         memory, keys, *parts = self._encoder.run(None, {"ids": ids, "lengths": lengths})
         rows = np.arange(len(ids))
-        source = _Source(memory, keys, lengths, ids.shape[1])
+        width = ids.shape[1]
+        mask = np.arange(width) < lengths[:, np.newaxis]
+        source = _Source(memory, keys, lengths, mask, width)
         sentences = Sentences.of_rows(rows, len(ids))
         state = _State(tuple(parts), source, sentences, np.zeros(ids.shape, np.float32))
         return self.step(np.full(len(ids), BOS), state)
@@ -100,7 +106,7 @@ class OnnxTranslationEngine:
             "ids": ids,
             "memory": source.memory,
             "keys": source.keys,
-            "lengths": source.lengths,
+            self._where: source.mask if self._where == "mask" else source.lengths,
             "rows": sentences.rows,
             "places": sentences.places,
         }
@@ -120,9 +126,9 @@ class OnnxTranslationEngine:
             sentences = sentences.among(left)
             lengths = source.lengths[left]
             width = int(lengths.max())
-            source = _Source(
-                source.memory[left, :width], source.keys[left, :width], lengths, source.width
-            )
+            among = source.memory, source.keys, source.mask
+            memory, keys, mask = (part[left, :width] for part in among)
+            source = _Source(memory, keys, lengths, mask, source.width)
             weights = weights[:, :width]
         return _State(parts, source, sentences, weights)
 

@@ -123,7 +123,8 @@ class _Products:
             if values in self._bounded:
                 yield Factor(self._rounding.bounded(values), None, *matrix)
             elif values in self._tables:
-                found = self._rounding.table(self._tables[values], f"{product.out}.{begin}")
+                table, out = self._tables[values], f"{product.out}.{begin}"
+                found = self._rounding.table(table, self._stored.row_scales(table), out)
                 yield Factor(*found, *matrix)
             else:
                 yield Factor(*self._rounding.rows(values, f"{product.out}.{begin}"), *matrix)

@@ -82,6 +82,15 @@ class Matrices:
             self._making.node("Slice", [block, *ends], name)
         return name, scales
 
+    def row_scales(self, table: Table) -> str:
+        """The scales of a table's rows (V, 1)."""
+        name = f"{table.scales}.rows"
+        if name not in self._made:
+            self._made.add(name)
+            shape = self._making.constant("rows.1", [-1, 1])
+            self._making.node("Reshape", [table.scales, shape], name)
+        return name
+
     def _turned(self, numbers: str) -> str:
         """Of stored numbers (N, blocks, width) around 128, the blocks (width, N) around 0."""
         make, name = self._making, f"{numbers}.blocks"
@@ -121,15 +130,13 @@ class Rounding:
             self._bounded[values] = self._quantized(values, self.unit(), f"{values}.whole")
         return self._bounded[values]
 
-    def table(self, table: Table, out: str) -> tuple[str, str]:
-        """Rows of a table as they are stored, and their scales."""
+    def table(self, table: Table, scales: str, out: str) -> tuple[str, str]:
+        """Rows of a table as they are stored, and theirs of its scales (V, 1)."""
         make = self._making
         rows = make.node("Gather", [table.numbers, table.ids], f"{out}.rows")
         shape = make.constant(f"rows.{table.width}", [-1, table.width])
         whole = make.node("Reshape", [rows, shape], f"{out}.whole")
-        scales = make.node("Gather", [table.scales, table.ids], f"{out}.row_scales")
-        shape = make.constant("rows.1", [-1, 1])
-        return whole, make.node("Reshape", [scales, shape], f"{out}.scales")
+        return whole, make.node("Gather", [scales, table.ids], f"{out}.scales")
 
     def rows(self, values: str, out: str) -> tuple[str, str]:
         """Values (..., K) by a scale for each row of the last axis (..., 1).

@@ -99,7 +99,7 @@ class Decoder(nn.Module):
 
     def read(self, outputs: Tensor, lengths: Tensor) -> Memory:
         """The encoder's outputs (B, S, M) with their keys."""
-        return Memory(outputs, self.attention.keys(outputs), lengths)
+        return Memory.of(outputs, self.attention.keys(outputs), lengths)
 
     def step(
         self, ids: Tensor, state: DecoderState, memory: Memory | SharedMemory
@@ -151,7 +151,7 @@ class Decoder(nn.Module):
             outputs, new = cell(inputs, state[index])
             after.append(new)
             values = self._join(index, outputs, inputs)
-        context, weights = self.attention(values, memory.keys, memory.memory, memory.mask())
+        context, weights = self.attention(values, memory.keys, memory.memory, memory.mask)
         hidden = torch.tanh(self.combine(torch.cat([context, values], -1)))
         return self.output_dropout(hidden), weights, tuple(after)
 
@@ -163,7 +163,7 @@ class Decoder(nn.Module):
         loop = [
             LoopLayer(cell, None if index else vectors) for index, cell in enumerate(self.cells())
         ]
-        read = self.attention.reader(memory.keys, memory.memory, memory.mask())
+        read = self.attention.reader(memory.keys, memory.memory, memory.mask)
         combine = SharedOperand(self.combine.weight.t(), self.combine.bias)
         layer_mask = self.layer_dropout.mask(vectors, self.settings.hidden_size)
         output_mask = self.output_dropout.mask(vectors, self.output_size)

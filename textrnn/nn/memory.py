@@ -19,21 +19,22 @@ class Memory(NamedTuple):
     Args:
         memory: (B, S, M), the encoder's outputs.
         keys: (B, S, A), what queries are compared with, computed once a sentence.
-        lengths: (B,), real tokens a row.
+        mask: (B, S), True where there is a token.
     """
 
     memory: Tensor
     keys: Tensor
-    lengths: Tensor
+    mask: Tensor
 
-    def mask(self) -> Tensor:
-        """(B, S), True where there is a token."""
-        places = torch.arange(self.memory.shape[1], device=self.memory.device)
-        return places < self.lengths.unsqueeze(1)
+    @classmethod
+    def of(cls, memory: Tensor, keys: Tensor, lengths: Tensor) -> Memory:
+        """Rows that have real tokens up to their ``lengths`` (B,)."""
+        places = torch.arange(memory.shape[1], device=memory.device)
+        return cls(memory, keys, places < lengths.unsqueeze(1))
 
     def attend(self, attention: Attention, query: Tensor) -> tuple[Tensor, Tensor]:
         """Queries (B, Q) to contexts (B, C) and weights (B, S)."""
-        context, weights = attention(query, self.keys, self.memory, self.mask())
+        context, weights = attention(query, self.keys, self.memory, self.mask)
         return context, weights
 
 
@@ -51,7 +52,7 @@ class SharedMemory(NamedTuple):
     >>> from textrnn.nn.attention import FAMILY
     >>> attention = FAMILY.get("dot")(4, 4)
     >>> memory = torch.randn(2, 5, 4)
-    >>> source = Memory(memory, attention.keys(memory), torch.tensor([5, 3]))
+    >>> source = Memory.of(memory, attention.keys(memory), torch.tensor([5, 3]))
     >>> shared = SharedMemory(source, torch.tensor([[2, 0], [1, 0]]), torch.tensor([1, 2, 0]))
     >>> context, weights = shared.attend(attention, torch.randn(3, 4))
     >>> context.shape, weights.shape
@@ -64,10 +65,10 @@ class SharedMemory(NamedTuple):
 
     def attend(self, attention: Attention, query: Tensor) -> tuple[Tensor, Tensor]:
         """Queries (N, Q) to contexts (N, C) and weights (N, S)."""
-        queries = F.embedding(self.rows, query)
+        queries = F.embedding(self.rows, attention.queries(query))
         source = self.source
-        context, weights = attention(queries, source.keys, source.memory, source.mask())
+        context, weights = attention.read(queries, source.keys, source.memory, source.mask)
         return (
             F.embedding(self.places, context.flatten(0, 1)),
-            F.embedding(self.places, weights.flatten(0, 1)),
+            F.embedding(self.places, weights.reshape(-1, weights.shape[2])),
         )

@@ -84,7 +84,7 @@ def _step(network: TranslationNetwork, memory: Memory, state: dict[str, Argument
         **state,
         "memory": Argument(memory.memory, ("sentences", "source", None)),
         "keys": Argument(memory.keys.clone(), ("sentences", "source", None)),
-        "lengths": Argument(memory.lengths, ("sentences",)),
+        "mask": Argument(memory.mask, ("sentences", "source")),
         "rows": Argument(rows, ("sentences", "places")),
         "places": Argument(number * _PLACES + number % _PLACES, ("batch",)),
     }
@@ -132,7 +132,7 @@ class _Step(nn.Module):
         self.counts = [len(parts) for parts in network.decoder.initial_state(1)]
 
     def forward(self, ids: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        *state, memory, keys, lengths, rows, places = rest
-        shared = SharedMemory(Memory(memory, keys, lengths), rows, places)
+        *state, memory, keys, mask, rows, places = rest
+        shared = SharedMemory(Memory(memory, keys, mask), rows, places)
         hidden, weights, after = self.network.step(ids, nested_state(state, self.counts), shared)
         return self.network.logits(hidden), weights, *flat_state(after)

@@ -22,8 +22,9 @@ Reader = Callable[[Tensor], tuple[Tensor, Tensor]]
 class Attention(nn.Module):
     """A weighted mean of the encoder's outputs. Subclass it in a file of its own to add one.
 
-    A subclass writes :meth:`scores`, and :meth:`keys` where the memory is projected before it is
-    compared. Keys depend on the source alone: they are computed once a sentence.
+    A subclass writes :meth:`scores`, and :meth:`keys` and :meth:`queries` where memory and queries
+    are projected before they are compared. Keys depend on the source alone: they are computed once
+    a sentence.
 
     Args:
         query_size: Q.
@@ -53,9 +54,13 @@ class Attention(nn.Module):
         """The memory (B, S, M) as it is compared with queries: (B, S, A). Here: as it is."""
         return memory
 
+    def queries(self, queries: Tensor) -> Tensor:
+        """Queries (..., Q) as they are compared with keys: (..., A). Here: as they are."""
+        return queries
+
     @abstractmethod
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """How well queries (B, T, Q) and keys (B, S, A) match: (B, T, S)."""
+        """How well queries (B, T, A), from :meth:`queries`, and keys (B, S, A) match: (B, T, S)."""
 
     def forward(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
@@ -72,15 +77,16 @@ class Attention(nn.Module):
             The context (B, C), and the weights (B, S), which sum to 1 and are 0 outside the mask;
             (B, T, C) and (B, T, S) for several times.
         """
+        queries = self.queries(query)
         if query.dim() == 2:
-            context, weights = self.read(query.unsqueeze(1), keys, memory, mask)
+            context, weights = self.read(queries.unsqueeze(1), keys, memory, mask)
             return context.squeeze(1), weights.squeeze(1)
-        return self.read(query, keys, memory, mask)
+        return self.read(queries, keys, memory, mask)
 
     def read(
         self, queries: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """:meth:`forward` for queries (B, T, Q)."""
+        """:meth:`forward` for queries (B, T, A) that come from :meth:`queries`."""
         weights = masked_softmax(self.scores(queries, keys), mask.unsqueeze(1))
         return torch.bmm(weights.to(memory.dtype), memory), weights
 
@@ -100,9 +106,9 @@ class Attention(nn.Module):
         return read
 
     def scorer(self, keys: Tensor) -> Callable[[Tensor], Tensor]:
-        """:meth:`scores` for queries (B, Q) one after the other, each to (B, S)."""
+        """:meth:`scores` for queries (B, Q) as they come, one after the other, each to (B, S)."""
         exact = exact_type(keys)
-        return lambda query: self.scores(query.unsqueeze(1), keys).squeeze(1).to(exact)
+        return lambda query: self.scores(self.queries(query).unsqueeze(1), keys)[:, 0].to(exact)
 
     def require_equal_sizes(self, kind: str) -> None:
         """Refuse sizes whose vectors have no inner product.

@@ -47,10 +47,14 @@ class Additive(Attention):
         projected: Tensor = self.key_projection(memory)
         return 2.0 * projected
 
+    def queries(self, queries: Tensor) -> Tensor:
+        """Twice the projection of the queries: (..., A)."""
+        projected: Tensor = 2.0 * self.query_projection(queries)
+        return projected
+
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """See :meth:`Attention.scores`."""
-        projected = 2.0 * self.query_projection(queries)
-        hidden = torch.sigmoid(projected.unsqueeze(2) + keys.unsqueeze(1))
+        hidden = torch.sigmoid(queries.unsqueeze(2) + keys.unsqueeze(1))
         return torch.matmul(hidden, 2.0 * self.vector.to(hidden.dtype))
 
     def scorer(self, keys: Tensor) -> Callable[[Tensor], Tensor]:

@@ -57,10 +57,15 @@ class MultiHead(Attention):
         projected: Tensor = self.key_projection(memory)
         return projected
 
+    def queries(self, queries: Tensor) -> Tensor:
+        """The projection of the queries, scaled: (..., A)."""
+        projected: Tensor = self.query_projection(queries) * self.scale
+        return projected
+
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """The scores of every head: (B, heads, T, S)."""
-        split = self._split(self.query_projection(queries) * self.scale)
-        return torch.matmul(split, self._split(keys[..., : self.size]).transpose(2, 3))
+        split = self._split(keys[..., : self.size])
+        return torch.matmul(self._split(queries), split.transpose(2, 3))
 
     def read(
         self, queries: Tensor, keys: Tensor, memory: Tensor, mask: Tensor

@@ -30,10 +30,10 @@ class GRU(GatedCell):
         self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
         """See :meth:`GatedCell.update`."""
-        reset_input, update_input, new_input = from_input.chunk(3, dim=1)
-        reset_hidden, update_hidden, new_hidden = from_hidden.chunk(3, dim=1)
-        reset = torch.sigmoid(reset_input + reset_hidden)
-        update = torch.sigmoid(update_input + update_hidden)
+        sizes = 2 * self.hidden_size, self.hidden_size
+        gates_input, new_input = from_input.split(sizes, dim=1)
+        gates_hidden, new_hidden = from_hidden.split(sizes, dim=1)
+        reset, update = torch.sigmoid(gates_input + gates_hidden).chunk(2, dim=1)
         candidate = torch.tanh(new_input + reset * new_hidden)
         hidden = candidate + update * (state[0] - candidate)
         return hidden, (hidden,)
