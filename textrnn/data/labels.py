@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,7 @@ from textrnn.config import LabelledDataSettings
 from textrnn.data.labelled import LabelledSource
 from textrnn.data.labelled_tables import Row
 from textrnn.data.sources import read_text
-from textrnn.errors import DataError, did_you_mean
+from textrnn.errors import DataError, UsageError, did_you_mean
 
 __all__ = ["SHOWN", "Labels", "find_labels", "named_labels"]
 
@@ -23,6 +25,9 @@ SHOWN = 12
 @dataclass(frozen=True)
 class Labels:
     """The names of labels in order, and how a cell of a table names them.
+
+    A cell may hold a label's number in place of its name, from 0 on, unless a name is a number
+    itself: of the labels -1 and 1, 0 is none.
 
     Args:
         names: C of them.
@@ -36,8 +41,10 @@ class Labels:
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        numbers = {str(place): place for place in range(len(self.names))}
-        return numbers | {name: place for place, name in enumerate(self.names)}
+        named = {name: place for place, name in enumerate(self.names)}
+        if any(map(_is_number, self.names)):
+            return named
+        return named | {str(place): place for place in named.values()}
 
     def of(self, row: Row) -> list[int]:
         """The labels of a row, by number.
@@ -85,11 +92,16 @@ def cells_of(row: Row, several: bool, separator: str = ",") -> list[str]:
 
 
 def _written(value: Any) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value).strip()
+
+
+def _is_number(name: str) -> bool:
+    """Whether a label is a number as it is written in data, such as -1, 3 or 2.5."""
+    return name.removeprefix("-").replace(".", "", 1).isdecimal()
 
 
 def named_labels(data: LabelledDataSettings) -> tuple[str, ...]:
@@ -97,12 +109,20 @@ def named_labels(data: LabelledDataSettings) -> tuple[str, ...]:
 
     Raises:
         DataError: the file cannot be read.
+        UsageError: a name is given twice.
     """
+    names = _names_given(data)
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UsageError(f"data.label_names: {twice[0]!r} is there twice, give each label once")
+    return names
+
+
+def _names_given(data: LabelledDataSettings) -> tuple[str, ...]:
     given = data.label_names
     if given is None:
         return ()
     if not isinstance(given, str):
-        return tuple(given)
+        return given
     folder = Path(data.path).expanduser() if data.path is not None else Path()
     lines = (line.strip() for line in read_text(folder / given))
     return tuple(line for line in lines if line)
@@ -126,8 +146,8 @@ def find_labels(source: LabelledSource, data: LabelledDataSettings, several: boo
                     f"{source.name} has more than {MOST_LABELS:,} labels, such as "
                     f"{sorted(seen)[0][:60]!r}: does data.label name the right column?"
                 )
-        numbers = all(name.lstrip("-").isdecimal() for name in seen)
-        names = tuple(sorted(seen, key=int) if numbers else sorted(seen))
+        numbers = all(map(_is_number, seen))
+        names = tuple(sorted(sorted(seen), key=float) if numbers else sorted(seen))
     if len(names) < (1 if several else 2):
         only = f"only the label {names[0]!r}" if names else "no text with a label"
         raise DataError(f"{source.name} has {only}: a classifier needs two")
