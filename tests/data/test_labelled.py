@@ -103,6 +103,26 @@ def test_lines_of_a_label_and_a_text(tmp_path: Path) -> None:
     assert found == [("How far is it ?", [0]), ("Who was Galileo ?", [1])]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train.txt", "pos Good.\npos Fine.\nneg Bad.\n"),
+        ("train.csv", "text,label\nGood.,pos\nFine.,pos\nBad.,neg\n"),
+        ("train.tsv", "text\tlabel\nGood.\tpos\nFine.\tpos\nBad.\tneg\n"),
+        (
+            "train.jsonl",
+            '{"text": "Good.", "label": "pos"}\n{"text": "Bad.", "label": "neg"}\n',
+        ),
+    ],
+)
+def test_a_byte_order_mark_is_part_of_no_label(name: str, text: str, tmp_path: Path) -> None:
+    put(tmp_path, name, "\ufeff" + text)
+    data = settings(tmp_path)
+    source = open_labelled(data, "train")
+    assert source is not None
+    assert find_labels(source, data, False).names == ("neg", "pos")
+
+
 def test_columns_by_number_where_there_is_no_header(tmp_path: Path) -> None:
     put(tmp_path, "train.tsv", 'neg\t3\tIt "was bad.\npos\t9\tGood.\n')
     data = settings(tmp_path, text="3", label="1")

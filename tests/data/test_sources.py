@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from textrnn.config import DataSettings
 from textrnn.data import HubText, LocalText, open_source
-from textrnn.data.sources import TextSource
+from textrnn.data.sources import TextSource, read_text
 from textrnn.errors import DataError
 
 Documents = Literal["file", "blank_line", "line"]
@@ -305,6 +305,21 @@ def test_without_network_the_hub_is_not_waited_for() -> None:
         DataError, match=r"cannot read org/none, split train from the hub \(.*org/n"
     ):
         read(HubText("org/none", "train"))
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("name", ["set.tsv", "set.csv.gz", "set.jsonl", "set.json", "set.txt"])
+def test_what_ends_like_a_file_is_none_on_the_hub(name: str) -> None:
+    with pytest.raises(DataError, match=rf"^org/{name}: no such file$"):
+        open_source(DataSettings(path=f"org/{name}", test="test"), "test")
+
+
+def test_a_byte_order_mark_is_no_text(file: Callable[..., Path]) -> None:
+    for name in ("a.txt", "a.gz"):
+        path = file(name, "\ufeffone\n\ufefftwo\n")
+        assert list(read_text(path)) == ["one\n", "\ufefftwo\n"]
+    with pytest.raises(DataError, match="byte 6 cannot be decoded"):
+        list(read_text(file("b.txt", b"\xef\xbb\xbfone\xff")))
 
 
 def test_a_local_folder_goes_before_the_hub(

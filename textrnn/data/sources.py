@@ -35,6 +35,8 @@ __all__ = [
 Documents = Literal["file", "blank_line", "line"]
 TABLES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".parquet": "parquet"}
 TEXTS = ("", ".txt", ".text", ".tokens")
+FILES = (*TABLES, ".json", ".txt")
+"""Endings of what is meant as a file here, where nothing of that name is: no hub id ends so."""
 SPLIT_NAMES = {"valid": ("valid", "validation", "dev", "val")}
 
 
@@ -144,6 +146,8 @@ def is_hub_set(path: str, split: str, names: Sequence[str]) -> bool:
     """
     if Path(path).expanduser().exists():
         return False
+    if ending_of(Path(path)) in FILES:
+        raise DataError(f"{path}: no such file")
     if path.count("/") != 1 or path.startswith((".", "/", "~")):
         raise DataError(f"data.path {path!r} is neither a folder here nor a hub id (ORG/NAME)")
     if len(names) > 1:
@@ -219,12 +223,13 @@ def ending_of(path: Path) -> str:
 
 
 def read_text(path: Path) -> Iterator[str]:
-    """The lines of a text file, newlines kept as they are, decoded strictly."""
+    """The lines of a text file, newlines kept as they are, decoded strictly; a BOM is no text."""
     offset = 0
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for line in file:
-                yield line.decode("utf-8")
+                text = line.decode("utf-8")
+                yield text if offset else text.removeprefix("\ufeff")
                 offset += len(line)
     except UnicodeDecodeError as error:
         raise DataError(

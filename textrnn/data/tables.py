@@ -25,7 +25,7 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     Raises:
         DataError: the file cannot be read, or its quotes are not closed.
     """
-    lines = (line.removeprefix("\ufeff") for line in read_text(path))
+    lines = read_text(path)
     if ending_of(path) == ".tsv":
         stripped = (line.rstrip("\r\n") for line in lines)
         for number, line in enumerate(stripped, 1):
