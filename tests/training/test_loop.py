@@ -366,6 +366,28 @@ def test_groups_are_unfrozen_from_the_top(begin: Begin) -> None:
     )
 
 
+def test_who_never_unfreezes_is_told(begin: Begin) -> None:
+    run = begin(epochs=1, steps=None, unfreeze={"every": 9}).go()
+    assert "only the top group learns" in run.of(Notice)[0].text
+    assert [parameter.requires_grad for parameter in run.trainer.groups[1]] == [False] * 4
+    assert not begin(epochs=1, steps=None, unfreeze={"every": 0.5}).go().of(Notice)
+
+
+@pytest.mark.parametrize("limits", [{"steps": 6}, {"minutes": 0.1}])
+def test_a_short_run_unfreezes_all_groups(
+    limits: dict[str, float], begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end comes long before the epochs that unfreezing takes."""
+    clock = iter(range(10_000))  # a second goes by whenever somebody looks
+    monkeypatch.setattr("textrnn.training.loop.time.monotonic", lambda: next(clock))
+    run = begin(**{"steps": None} | limits, unfreeze={"every": 5})
+    before = run.weights()
+    run.go()
+    assert run.of(Finished)[0].step == 6
+    weights = run.weights()
+    assert not [name for name in weights if torch.equal(weights[name], before[name])]
+
+
 def test_gradients_are_clipped_by_their_norm(begin: Begin) -> None:
     run = begin(steps=1, optimizer=SGD, clip_norm=1e-3)
     before = run.weights()

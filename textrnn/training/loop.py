@@ -33,6 +33,7 @@ from textrnn.training.optimizers import make_optimizer, set_learning_rate
 from textrnn.training.processes import agree, sum_of
 from textrnn.training.progress import Interruption, Progress
 from textrnn.training.schedules import learning_rate_factor
+from textrnn.training.unfreezing import is_kept_frozen, unfrozen
 
 __all__ = ["Trainer"]
 
@@ -97,6 +98,8 @@ class Trainer:
         progress, settings = self.progress, self.settings
         count = sum(parameter.numel() for parameter in self.parameters)
         yield Started(count, self._epoch_batches, progress.step)
+        if len(self.groups) > 1 and is_kept_frozen(settings):
+            yield Notice("unfreeze.every is no less than epochs: only the top group learns")
         saved_at = time.monotonic()
         with Interruption() as interruption:
             while (reason := progress.ended(settings, self._epoch_batches)) is None:
@@ -210,11 +213,8 @@ class Trainer:
 
     def _unfreeze(self) -> None:
         """Let the next groups learn when their time has come, and wrap the network anew."""
-        count = len(self.groups)
-        if self.settings.unfreeze is not None:
-            epochs = self.progress.epochs(self._epoch_batches)
-            count = min(count, 1 + int(epochs / self.settings.unfreeze.every))
-        if count == self._unfrozen:
+        count = unfrozen(self.settings, self.progress, self._epoch_batches, len(self.groups))
+        if count <= self._unfrozen:  # a run in minutes may turn out to be longer than it seemed
             return
         self._unfrozen = count
         for depth, group in enumerate(self.groups):
