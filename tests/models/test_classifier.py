@@ -201,6 +201,67 @@ def test_what_it_does_not_know_makes_it_doubt(toy_classifier: Path, tmp_path: Pa
     assert model.classify("😀", threshold=0.51).label == "unsure"
 
 
+@pytest.mark.parametrize("familiar", [0.01, 1.0])
+def test_weights_are_of_what_the_network_says(
+    toy_classifier: Path, tmp_path: Path, familiar: float
+) -> None:
+    """Not of how familiar the rest of a text is: leaving strange tokens out makes it no surer."""
+    text = "it is good xxx yyy zzz"
+    plain, doubting = (
+        SentimentClassifier.open(
+            open_model_folder(
+                changed(
+                    toy_classifier,
+                    tmp_path / name,
+                    calibration={"temperature": 1.0, "familiar": usual},
+                )
+            )
+        )
+        for name, usual in (("plain", 0.01), ("doubting", familiar))
+    )
+    result = doubting.classify(text, explain=True)
+    assert result.tokens == plain.classify(text, explain=True).tokens
+    reader = doubting.readers[0]
+    ids = reader.encode(text)
+    (share,) = reader.familiar([ids])
+    assert share == (1.0 if familiar < 0.1 else pytest.approx(0.5, abs=0.2))
+    place = np.argmax([weight for _, weight in result.tokens])
+    said = reader.probabilities([np.delete(ids, place).tolist()], familiar=1.0)[0]
+    left = 0.5 + share * (said[doubting.labels.index(result.label)] - 0.5)
+    found = doubting.deletion_test(result)[0]
+    assert (found.tokens, found.heaviest) == (1, pytest.approx(left))
+
+
+def test_of_several_labels_the_score_is_of_the_first_that_is_given(
+    toy_classifier: Path, tmp_path: Path
+) -> None:
+    network = json.loads((toy_classifier / "config.json").read_text())["network"]
+    network["head"]["multi_label"] = True
+
+    def opened(name: str, *thresholds: float) -> SentimentClassifier:
+        calibration = PLAIN | {"thresholds": thresholds}
+        folder = changed(toy_classifier, tmp_path / name, network=network, calibration=calibration)
+        return SentimentClassifier.open(open_model_folder(folder))
+
+    text = "the film is good"
+    neg, pos = opened("free", 0.5, 0.5).probabilities([text])[0]
+    assert neg < pos
+    model = opened("given", neg / 2, (1 + pos) / 2)  # only the less likely one reaches its own
+    result = model.classify(text, explain=True)
+    assert (result.label, result.score) == ("neg", pytest.approx(neg))
+    assert model.classify(text, threshold=(neg + pos) / 2).label == "unsure"
+    assert result.tokens == explain(model.readers, text, 0).tokens
+    heaviest = np.argmax([weight for _, weight in result.tokens])
+    rest = np.delete(model.readers[0].encode(text), heaviest).tolist()
+    left = model.readers[0].probabilities([rest], familiar=1.0)[0, 0]
+    assert model.deletion_test(result)[0].heaviest == pytest.approx(left)
+    none = opened("none", (1 + neg) / 2, (1 + pos) / 2).classify(text, explain=True)
+    assert (none.label, none.score) == ("", pytest.approx(pos))
+    assert none.tokens == explain(model.readers, text, 1).tokens
+    both = opened("both", neg / 2, pos / 2).classify(text)
+    assert (both.label, both.score) == ("pos,neg", pytest.approx(pos))
+
+
 def test_integrated_gradients_sum_to_what_the_tokens_add(toy_classifier: Path) -> None:
     folder = open_model_folder(toy_classifier)
     model = SentimentClassifier.open(folder, engine="torch")
@@ -250,9 +311,9 @@ def test_a_book_is_explained_in_few_passes(
     reader, read = model.readers[0], []
     probabilities = reader.probabilities
 
-    def counted(rows: Any, *rest: Any) -> Any:
+    def counted(rows: Any, *rest: Any, **given: Any) -> Any:
         read.append(len(rows))
-        return probabilities(rows, *rest)
+        return probabilities(rows, *rest, **given)
 
     monkeypatch.setattr(reader, "probabilities", counted)
     text = "the film is not good " * 8
@@ -279,7 +340,7 @@ def test_neighbours_left_out_together_share_what_they_weigh(
     reader = model.readers[0]
     ids = reader.encode("the film is not good")
     place = model.labels.index(result.label)
-    table = reader.probabilities([ids, ids[span:], ids[:span]])[:, place]
+    table = reader.probabilities([ids, ids[span:], ids[:span]], familiar=1.0)[:, place]
     lost = np.log(table[0] / table[1:])
     assert [sum(weights[:span]), sum(weights[span:])] == pytest.approx(lost.tolist())
 

@@ -103,8 +103,9 @@ class SentimentClassifier:
 
         Args:
             text: of any length; HTML's line breaks and newlines are read as spaces.
-            threshold: a probability; where the likeliest label has less, the label is ``unsure``.
-            explain: give each token's weight for the likeliest label: on the engine torch by
+            threshold: a probability; where the label, or the first of several, has less, it is
+                ``unsure``.
+            explain: give each token's weight for that label: on the engine torch by
                 integrated gradients, on others by leaving it out, a pass over the text a token.
             batch_size: texts at once; changes the speed only.
 
@@ -146,24 +147,31 @@ class SentimentClassifier:
         """
         if not result.tokens:
             raise UsageError("the result has no weights to test: classify with explain=True")
-        return deletion_test(self.readers, result)
+        values = np.array([result.scores[label] for label in self.labels])
+        return deletion_test(self.readers, result, self._foremost(values))
 
     def _result(
         self, text: str, values: NDArray[np.float64], threshold: float, explained: bool
     ) -> Classified:
-        best = int(values.argmax())
-        if self.several:
-            given = np.flatnonzero(values >= self.thresholds)
-            named = sorted(given.tolist(), key=lambda place: -values[place])
-            label = ",".join(self.labels[place] for place in named)
-        else:
-            label = self.labels[best]
-        why = explain(self.readers, text, best) if explained else Explanation((), "")
+        given, foremost = self._given(values), self._foremost(values)
+        label = ",".join(self.labels[place] for place in given)
+        why = explain(self.readers, text, foremost) if explained else Explanation((), "")
         return Classified(
             text=text,
-            label=UNSURE if values[best] < threshold else label,
-            score=float(values[best]),
+            label=UNSURE if values[foremost] < threshold else label,
+            score=float(values[foremost]),
             scores=dict(zip(self.labels, values.tolist(), strict=True)),
             tokens=why.tokens,
             method=why.method,
         )
+
+    def _given(self, values: NDArray[np.float64]) -> list[int]:
+        """The labels that a text gets, likeliest first, by number."""
+        if not self.several:
+            return [int(values.argmax())]
+        given: list[int] = np.flatnonzero(values >= self.thresholds).tolist()
+        return sorted(given, key=lambda place: -values[place])
+
+    def _foremost(self, values: NDArray[np.float64]) -> int:
+        """The label whose score is told: the first of those given, or the likeliest of all."""
+        return (self._given(values) or [int(values.argmax())])[0]

@@ -31,20 +31,22 @@ class Deletion:
     random: float
 
 
-def deletion_test(readers: Sequence[Reader], result: Classified, seed: int = 0) -> list[Deletion]:
+def deletion_test(
+    readers: Sequence[Reader], result: Classified, label: int, seed: int = 0
+) -> list[Deletion]:
     """Leave out a tenth, a fifth and a half of a text's tokens, and see how far the label falls.
 
     Where the weights mean something it falls further without the heaviest tokens than without
     random ones (Samek et al. 2017, "Evaluating the visualization of what a deep neural network has
-    learned", section 3, with tokens for pixels).
+    learned", section 3, with tokens for pixels). What is left is taken to be as familiar as the
+    whole text.
 
     Args:
         readers: the models that gave the result, which cut the text into the same tokens.
         result: with the tokens' weights.
+        label: the number of the label that they explain.
         seed: of the draws.
     """
-    label = max(result.scores, key=lambda name: result.scores[name])
-    place = readers[0].labels.index(label)
     ids = readers[0].encode(result.text)
     weights = np.array([weight for _, weight in result.tokens])
     random = np.random.default_rng(seed)
@@ -53,6 +55,7 @@ def deletion_test(readers: Sequence[Reader], result: Classified, seed: int = 0) 
         drawn = [np.argsort(-weights, kind="stable")[:count]]
         drawn += [random.permutation(len(ids))[:count] for _ in range(DRAWS)]
         rows = [np.delete(ids, left_out).tolist() for left_out in drawn]
-        table = np.mean([reader.probabilities(rows)[:, place] for reader in readers], axis=0)
-        found.append(Deletion(count, float(table[0]), float(table[1:].mean())))
+        tables = [reader.probabilities(rows, familiar=reader.familiar([ids])) for reader in readers]
+        left = np.mean(tables, axis=0)[:, label]
+        found.append(Deletion(count, float(left[0]), float(left[1:].mean())))
     return found

@@ -37,7 +37,8 @@ class Explanation:
     """The weight of each token for a label.
 
     Args:
-        tokens: each piece and its weight, in nats of the label's log-probability.
+        tokens: each piece and its weight, in nats of the log-probability that the network gives the
+            label, before doubt of what is not familiar draws it.
         method: ``occlusion`` or ``integrated gradients``.
     """
 
@@ -82,7 +83,10 @@ def explain(readers: Sequence[Reader], text: str, label: int) -> Explanation:
 
 
 def _occlusion(reader: Reader, ids: list[int], label: int) -> NDArray[np.float64]:
-    """By how much the log-probability falls without each token (T,)."""
+    """By how much the network's log-probability falls without each token (T,).
+
+    What a token does to the text's familiarity is no part of it, as it is none of the gradients.
+    """
     passes = min(MOST_PASSES, max(LEAST_PASSES, MOST_TOKENS // len(ids)))
     span = -(-len(ids) // passes)
     begins = range(0, len(ids), span)
@@ -90,7 +94,7 @@ def _occlusion(reader: Reader, ids: list[int], label: int) -> NDArray[np.float64
     rows = (ids if at < 0 else ids[:at] + ids[at + span :] for at in (-1, *begins))
     found: list[float] = []
     while some := list(islice(rows, max(1, AT_ONCE // len(ids)))):
-        found += reader.probabilities(some)[:, label].tolist()
+        found += reader.probabilities(some, familiar=1.0)[:, label].tolist()
     logs = np.log(np.maximum(found, np.finfo(np.float64).tiny))
     return np.repeat((logs[0] - logs[1:]) / sizes, sizes)
 

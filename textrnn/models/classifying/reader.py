@@ -80,14 +80,28 @@ class Reader:
         order = reversed(ids) if self.folder.direction == "backward" else ids
         return [BOS, *order, EOS]
 
+    def familiar(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """How familiar the ids of N texts are (N,): 1 where as many of a text's are as usual."""
+        return np.minimum(self._familiarity.shares(rows) / self._usual, 1.0)
+
     def probabilities(
-        self, rows: Sequence[Sequence[int]], batch_size: int = BATCH_SIZE
+        self,
+        rows: Sequence[Sequence[int]],
+        batch_size: int = BATCH_SIZE,
+        *,
+        familiar: NDArray[np.float64] | float | None = None,
     ) -> NDArray[np.float64]:
         """The calibrated probability of every label (N, C), for the ids of N texts.
 
         Of a text with fewer familiar tokens than usual (:class:`~textrnn.tokenizers.Familiarity`)
         the probabilities are drawn in proportion to those of a model that knows nothing: even ones,
         or zeros where a text may have several labels.
+
+        Args:
+            rows: the ids of each text.
+            batch_size: texts at once.
+            familiar: how familiar each text is taken to be (N,), or all of them; None: as it is. 1
+                gives what the network says.
         """
         read = [self.as_read(row) for row in rows]
         logits = np.zeros((len(rows), len(self.labels)))
@@ -95,8 +109,8 @@ class Reader:
             logits[batch] = self.engine.classify(*pad_right([read[place] for place in batch]))
         known = probabilities_of(logits, self.temperature, several=self.several)
         ignorant = 0.0 if self.several else 1.0 / max(len(self.labels), 1)
-        shares = np.minimum(self._familiarity.shares(rows) / self._usual, 1.0)
-        return np.asarray(ignorant + shares[:, np.newaxis] * (known - ignorant))
+        shares = np.asarray(self.familiar(rows) if familiar is None else familiar)
+        return np.asarray(ignorant + shares[..., np.newaxis] * (known - ignorant))
 
 
 def check_alike(readers: Sequence[Reader]) -> None:

@@ -15,12 +15,14 @@ class Classified:
 
     Args:
         text: as it was given.
-        label: the likeliest; ``unsure`` where it is below the threshold. Of a model that gives
-            several labels, all that are given with commas between, likeliest first; empty for none.
-        score: the calibrated probability of the likeliest label.
+        label: the likeliest; ``unsure`` where its score is below the threshold. Of a model that
+            gives several labels, all that are given with commas between, likeliest first; empty for
+            none.
+        score: the calibrated probability of the label: of several the first one, and where none is
+            given the likeliest one's.
         scores: of every label.
         tokens: where an explanation was asked for, each token of the text and its weight for the
-            likeliest label, in nats of its log-probability.
+            label that the score is of, in nats of the network's log-probability of it.
         method: how the weights were found: ``occlusion`` or ``integrated gradients``.
     """
 
