@@ -325,6 +325,24 @@ def test_the_guard_ends_what_would_be_said_for_ever() -> None:
     assert (len(free.ids), len(bound.ids)) == (20, 9)
 
 
+def test_the_guard_holds_where_a_term_is_begun_again_and_again() -> None:
+    class Stuck(TableTranslator):
+        """Says % and a space in turn, and never what completes a term."""
+
+        def _read(self, ids: Any, state: Any) -> Any:
+            logits, state = super()._read(ids, state)
+            percent, space, letter = BYTES.encode("% s")
+            logits[:, percent] = 30.0
+            logits[ids == percent, space] = 60.0
+            logits[:, letter] = -60.0
+            return logits, state
+
+    wish = Wish(limit=60, terms=Terms([("%s",)], SPELLER))
+    ((best,),) = translate(Stuck({}, V), [[7]], BeamPlan(2, 60, guard=GUARD), [wish])
+    assert "%s" in text_of(best)
+    assert not GUARD.is_broken_by(best.ids)
+
+
 @given(st.lists(st.integers(4, 6), min_size=1, max_size=40), st.integers(1, 4), st.integers(1, 8))
 def test_the_guard_bans_what_would_come_too_often(ids: list[int], times: int, span: int) -> None:
     guard = RepetitionGuard(times, longest=3, span=span)

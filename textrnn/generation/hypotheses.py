@@ -36,7 +36,7 @@ class BeamPlan:
             not, by more than so many nats is given up (absolute threshold pruning: Freitag and
             Al-Onaizan 2017, section 3, https://arxiv.org/abs/1702.01806); fewer than ``n_best``
             may then be found.
-        guard: keeps texts from saying the same for ever.
+        guard: keeps texts from saying the same for ever; it comes before the rules.
         unknown: the model may say UNK.
 
     Raises:

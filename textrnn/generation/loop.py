@@ -163,7 +163,11 @@ def _choose(place: Place, ids: Ids, logits: Logits) -> tuple[int, float]:
 
 
 def generate_tokens(
-    engine: StepEngine, rows: Sequence[Row], logits: Floats, state: State, plan: Plan
+    engine: StepEngine,
+    rows: Sequence[Row],
+    logits: Floats,
+    state: State,
+    plan: Plan | Sequence[Plan],
 ) -> Iterator[Step]:
     """Generate from B rows, a token each at a time; a row that is finished leaves the batch.
 
@@ -172,13 +176,14 @@ def generate_tokens(
         rows: the texts to go on with.
         logits: what follows each row (B, V).
         state: the engine's state there.
-        plan: how to choose.
+        plan: how to choose; one for all rows, or one for each.
 
     Raises:
         GenerationError: the rules leave no token to choose, or the model's output is not numbers.
     """
+    plans = [plan] * len(rows) if isinstance(plan, Plan) else plan
     batch = Batch(engine)
-    batch.join(rows, [plan] * len(rows), logits, state)
+    batch.join(rows, plans, logits, state)
     while batch:
         step = batch.step()
         for failure in step.failures:

@@ -111,7 +111,8 @@ class Search:
 
         Texts that may not be made have -inf. Last, the logarithms of the model's own totals (N,).
         """
-        allowed = self._allowed(logits, count)
+        guarded = self._guard(logits)
+        allowed = self._allowed(guarded, count)
         ids, values, model, totals = best_tokens(allowed, self._plan.beam_size)
         if not np.isfinite(values[:, 0]).all():
             raise GenerationError(
@@ -130,7 +131,7 @@ class Search:
             totals = np.logaddexp(totals, unknown)
         grown = self._totals[:, None] + (values - totals[:, None])
         if self._grid.active:
-            ids, grown = self._with_wanted(ids, grown, logits, totals)
+            ids, grown = self._with_wanted(ids, grown, guarded, totals)
         for rows, forced in self._forced(count):
             ids[rows, 0] = forced
             grown[rows] = -np.inf
@@ -140,7 +141,10 @@ class Search:
     def _with_wanted(
         self, ids: Ids, grown: Numbers, logits: AnyLogits, totals: Numbers
     ) -> tuple[Ids, Numbers]:
-        """The candidates (N, C) and those that go on with a term, whatever the rules say."""
+        """The candidates (N, C) and those that go on with a term, whatever the rules say.
+
+        The guard holds for these too: a term that was begun again and again would never end.
+        """
         wanted = self._grid.wanted()
         scores = (
             np.take_along_axis(np.asarray(logits), np.maximum(wanted, 0), axis=1) - totals[:, None]
@@ -150,24 +154,26 @@ class Search:
         return np.hstack([ids, wanted]), np.hstack([grown, self._totals[:, None] + scores])
 
     def _allowed(self, logits: AnyLogits, count: int) -> AnyLogits:
-        """The logits that the rules and the guard leave; the same array where they change none."""
-        if self._history is None:
+        """The logits that the rules leave; the same array where they change none."""
+        if self._history is None or not self._plan.rules:
             return logits
-        window = self._history.window()
-        allowed: AnyLogits = logits
-        if self._plan.rules:
-            allowed = allow(
-                self._plan.rules, window, np.asarray(logits), count, unknown=self._plan.unknown
-            )
-        if self._plan.guard is not None:
-            rows, tokens = self._plan.guard.bans(window)
-            guarded = self._guarded[self._sentences[rows]]
-            rows, tokens = rows[guarded], tokens[guarded]
-            if len(rows):
-                changed = np.array(allowed)
-                changed[rows, tokens] = -np.inf
-                allowed = changed
-        return allowed
+        rules, window = self._plan.rules, self._history.window()
+        return allow(rules, window, np.asarray(logits), count, unknown=self._plan.unknown)
+
+    def _guard(self, logits: AnyLogits) -> AnyLogits:
+        """The logits that the guard leaves; the same array where it changes none.
+
+        It comes before the rules: what they leave of a distribution may be what it bans.
+        """
+        if self._history is None or self._plan.guard is None:
+            return logits
+        rows, tokens = self._plan.guard.bans(self._history.window())
+        guarded = self._guarded[self._sentences[rows]]
+        if not guarded.any():
+            return logits
+        left = np.array(logits)
+        left[rows[guarded], tokens[guarded]] = -np.inf
+        return left
 
     def _forced(self, count: int) -> list[tuple[Ids, int]]:
         """The rows of sentences whose prefix goes on, and the token that comes next."""
@@ -188,7 +194,7 @@ class Search:
             free[self._grid.rows] = -np.inf
         free, width = free.ravel(), grown.shape[1]
         sentences = self._sentences.repeat(width)
-        order = np.lexsort((-free, sentences))
+        order: Ids = np.lexsort((-free, sentences))
         # Sorted, a sentence's candidates stand where they stood, all together.
         firsts = (self._sentences.searchsorted(self._sentences) * width).repeat(width)
         best = free[order]
@@ -196,7 +202,7 @@ class Search:
         if self._plan.threshold < np.inf:
             likeliest = np.maximum(best[firsts], self._likeliest[sentences])
             kept &= best >= likeliest - self._plan.threshold
-        chosen = order[kept]
+        chosen: Ids = order[kept]
         if self._grid.active:
             left = self._limits - count - 1
             rows, columns = self._grid.select(ids, grown, left, self._places)

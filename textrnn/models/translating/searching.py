@@ -17,7 +17,6 @@ from textrnn.generation import (
     RepetitionGuard,
     Row,
     Terms,
-    Token,
     Wish,
     Writer,
     beam_search,
@@ -86,8 +85,7 @@ def search(coder: Coder, jobs: Sequence[Job], settings: TranslationSettings) -> 
         prefix = prefixes[job.request.prefix]
         terms = Terms(job.terms, coder.speller) if job.terms else None
         limit = len(prefix) + _limit(job, settings)
-        guarded = not _GUARD.is_broken_by(job.ids)
-        wishes.append(Wish(limit, prefix, terms, len(job.ids) - 1, guarded))
+        wishes.append(Wish(limit, prefix, terms, len(job.ids) - 1, _is_guarded(coder, job)))
     looks = beta or settings.alignments or coder.says_unknown
     logits, state = coder.engine.start(*pad_right([job.ids for job in jobs]))
     found = beam_search(
@@ -110,12 +108,16 @@ def draw(coder: Coder, jobs: Sequence[Job], settings: TranslationSettings) -> li
     count, seed = cast(int, settings.n_best), cast(int, settings.generation.seed)
     prefix = coder.target.encode(jobs[0].request.prefix)
     rows = [
-        _Draw(
-            [BOS, *prefix], _limit(job, settings), RandomStream(seed, index), Writer(coder.target)
-        )
-        for job in jobs
+        _Draw([BOS, *prefix], RandomStream(seed, index), Writer(coder.target))
+        for _ in jobs
         for index in range(count)
     ]
+    rules, greedy = settings.generation.build_rules(coder.target), settings.generation.greedy
+    plans = []
+    for job in jobs:
+        # The guard comes first: what rules leave of a distribution may be what it bans.
+        guarded = (_GUARD, *rules) if _is_guarded(coder, job) else rules
+        plans += [Plan(guarded, greedy, _limit(job, settings))] * count
     logits, state = coder.engine.start(*pad_right([job.ids for job in jobs]))
     if count > 1:
         places = np.repeat(np.arange(len(jobs)), count)
@@ -125,15 +127,19 @@ def draw(coder: Coder, jobs: Sequence[Job], settings: TranslationSettings) -> li
         for place, row in enumerate(rows):
             row.take(id, float(log_probs[place]), weights[place])
         logits, state = coder.engine.step(np.full(len(rows), id), state)
-    rules = (*settings.generation.build_rules(coder.target), _GUARD)
-    plan = Plan(rules, settings.generation.greedy, max(row.limit for row in rows))
-    for step in generate_tokens(coder.engine, rows, logits, state, plan):
+    for step in generate_tokens(coder.engine, rows, logits, state, plans):
         weights = coder.engine.attention(step.state)
         for place, token in enumerate(step.tokens):
             rows[token.row].take(token.id, token.logprob, weights[place])
     found = [row.found() for row in rows]
     firsts = range(0, len(found), count)
     return [sorted(found[first : first + count], key=lambda one: -one.score) for first in firsts]
+
+
+def _is_guarded(coder: Coder, job: Job) -> bool:
+    """Whether a translation is kept from saying the same for ever: not where it is to do so."""
+    forms = (coder.speller.encode(form) or () for term in job.terms for form in term)
+    return not any(map(_GUARD.is_broken_by, (job.ids, *forms)))
 
 
 def _limit(job: Job, settings: TranslationSettings) -> int:
@@ -144,20 +150,11 @@ def _limit(job: Job, settings: TranslationSettings) -> int:
 
 
 class _Draw(Row):
-    """A translation in the making, drawn a token at a time, with a limit of its own."""
+    """A translation in the making, drawn a token at a time."""
 
-    def __init__(
-        self, ids: Sequence[int], limit: int, stream: RandomStream, writer: Writer
-    ) -> None:
+    def __init__(self, ids: Sequence[int], stream: RandomStream, writer: Writer) -> None:
         super().__init__(ids, stream, writer)
-        self.limit = limit
-        self._count = 0
         self._taken: list[tuple[int, float, Floats]] = []
-
-    def accept(self, row: int, id: int, logprob: float, *, last: bool) -> Token:
-        """See :meth:`textrnn.generation.Row.accept`."""
-        self._count += 1
-        return super().accept(row, id, logprob, last=last or self._count >= self.limit)
 
     def take(self, id: int, log_prob: float, weights: Floats) -> None:
         """Note a token, and where the decoder looked for it."""
