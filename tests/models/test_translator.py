@@ -13,9 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textrnn.errors import ModelFolderError, UsageError
+from textrnn.generation.rules.top_k import TopK
 from textrnn.models import Glossary, TranslationSettings, Translator
 from textrnn.models.together import check_alike
+from textrnn.models.translating import decoding
 from textrnn.models.translating.ensemble import Ensemble
+from textrnn.models.translating.searching import Found
 from textrnn.tokenizers import UNK
 from textrnn.tokenizers.byte import ByteTokenizer
 from textrnn.tokenizers.word import WordTokenizer
@@ -232,6 +235,39 @@ def test_numbers_addresses_and_placeholders_come_through() -> None:
     assert both[0].tokens == ()
     assert model.translate("42 {n}").text == "42 {n}"
     assert model.translate("42 {n}", copy=False).text != "42 {n}"
+
+
+def test_of_two_translations_the_one_that_lacks_less_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = iter(["1990, 1991", "1992", "1990, 1992", "1991"])
+    asked = []
+
+    def search(coder: Any, jobs: Any, settings: Any) -> Any:
+        asked.append([term[0] for term in jobs[0].terms])
+        return [[Found(tuple(BYTES.encode(next(said))), (), 0.0, None)]]
+
+    monkeypatch.setattr(decoding, "search", search)
+    assert echo().translate("in 1990, 1991, 1992").text == "1990, 1991"
+    assert asked == [[], ["1992"], ["1992", "1990", "1991"]]
+
+
+def test_what_says_the_same_for_ever_is_ended_whatever_the_rules_leave() -> None:
+    class Stuck(TableTranslator):
+        """Says z."""
+
+        def _read(self, ids: Any, state: Any) -> Any:
+            logits, state = super()._read(ids, state)
+            logits[:, BYTES.encode("z")] += 40
+            return logits, state
+
+    model = Translator(translator_folder(BYTES), Stuck({}, BYTES.vocab_size), BYTES, BYTES)
+    for mode in ({"sample": True, "top_p": 0.5, "seed": 1}, {"rules": [TopK(1)]}):
+        options: Any = {**mode, "max_new_tokens": 30}
+        free, bound = model.translate(["z" * 12, "a lot of words"], **options)
+        assert free.text == "z" * 30
+        assert "z" * 10 in bound.text
+        assert "z" * 11 not in bound.text
 
 
 def test_what_cannot_be_spelt_is_not_asked_for() -> None:

@@ -24,6 +24,7 @@ __all__ = ["decode"]
 _ROWS = 256  # hypotheses of one batch
 _PLACES = 3072  # hypotheses times source tokens: what attention makes of them fits a cache
 _LONGEST_COPY = 96  # tokens of all that a sentence is made to copy
+_SEARCHES = 3  # for what a sentence is to copy
 
 
 def decode(
@@ -53,10 +54,10 @@ def decode(
             jobs.append(Job(request, sources.ids(request.text), terms))
     drafts |= _decode_jobs(coder, jobs, settings)
     if settings.copy and not settings.sample:
-        jobs = [job for job in jobs if any(_missing(job, drafts))]
+        jobs = [job for job in jobs if _missing(job, drafts[job.request])]
         for turn in range(TURNS):
             drafts |= _disguised(coder, sources, jobs, drafts, settings, turn)
-        drafts |= _decode_jobs(coder, _lacking(coder, jobs, drafts), settings)
+        drafts |= _searched_again(coder, jobs, drafts, settings)
     return drafts
 
 
@@ -66,9 +67,9 @@ def _copied(text: str) -> Draft:
     return Draft(text, source=words, target=words, shares=one_to_one)
 
 
-def _missing(job: Job, drafts: dict[Request, list[Draft]]) -> Iterator[tuple[str, ...]]:
+def _missing(job: Job, drafts: Sequence[Draft]) -> list[tuple[str, ...]]:
     """What should have come through and is not in the best translation."""
-    return missing_terms(job.request.text, drafts[job.request][0].text)
+    return list(missing_terms(job.request.text, drafts[0].text))
 
 
 def _disguised(
@@ -82,7 +83,7 @@ def _disguised(
     """Of the jobs whose best translation lacks something, those that stand-ins brought through."""
     asked = []
     for job in jobs:
-        items = [term[0] for term in _missing(job, drafts)]
+        items = list(dict.fromkeys(term[0] for term in _missing(job, drafts[job.request])))
         disguise = disguised(job.request.text, items, turn)
         if disguise is not None:
             request = job.request._replace(text=disguise.text)
@@ -98,13 +99,36 @@ def _disguised(
     return found
 
 
+def _searched_again(
+    coder: Coder,
+    jobs: Sequence[Job],
+    drafts: dict[Request, list[Draft]],
+    settings: TranslationSettings,
+) -> dict[Request, list[Draft]]:
+    """Of the jobs those whose translations lack less where the search is asked for what they lack.
+
+    What is got in may push out something else, which is then asked for too.
+    """
+    last = drafts
+    kept: dict[Request, list[Draft]] = {}
+    for _ in range(_SEARCHES):
+        jobs = _lacking(coder, jobs, last)
+        last = _decode_jobs(coder, jobs, settings)
+        for job in jobs:
+            before = kept.get(job.request, drafts[job.request])
+            if len(_missing(job, last[job.request])) < len(_missing(job, before)):
+                kept[job.request] = last[job.request]
+    return kept
+
+
 def _lacking(coder: Coder, jobs: Sequence[Job], drafts: dict[Request, list[Draft]]) -> list[Job]:
-    """The jobs whose best translation lacks what should have come through, asked for it."""
+    """The jobs whose best translation lacks what they do not ask for yet, asking for it too."""
     lacking = []
     for job in jobs:
-        room, terms = _LONGEST_COPY, list(job.terms)
-        for term in _missing(job, drafts):
-            spelt = coder.speller.encode(term[0])
+        terms = list(job.terms)
+        room = _LONGEST_COPY - sum(len(coder.speller.encode(term[0]) or ()) for term in terms)
+        for term in _missing(job, drafts[job.request]):
+            spelt = None if term in terms else coder.speller.encode(term[0])
             if spelt is not None and len(spelt) <= room:
                 room -= len(spelt)
                 terms.append(term)
