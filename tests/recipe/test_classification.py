@@ -18,6 +18,7 @@ from textrnn.model_folder import open_model_folder
 from textrnn.recipe import compare, dry_run, evaluate, finetune, train, training_texts
 from textrnn.recipe.assembly import assemble
 from textrnn.recipe.catalogue import load_recipe
+from textrnn.recipe.label_scores import folder_labels
 from textrnn.training import Notice
 
 FAST = {"training.steps": 3, "training.evaluate_every": None}
@@ -91,7 +92,25 @@ def test_without_validation_texts_there_is_no_calibration(
     assert assembly.config() == {"labels": ["neg", "pos"]}
     assert assembly.network_scores() == {}
     assert assembly.folder_scores(tmp_path) == {}
-    assert assembly.scored({}) == "No held-out texts were given."
+    assert assembly.scored({}) == (
+        "No held-out texts were given. Its probabilities are not calibrated."
+    )
+    said = "the probabilities are not calibrated, for there are no validation texts: give data.val"
+    assert assembly.notices()[-1].startswith(said)
+
+
+def test_the_card_says_what_the_probabilities_are_worth(
+    toy_classifier: Path, labelled_folder: Path, tmp_path: Path
+) -> None:
+    assert "right on texts such as those of valid." in open_model_folder(toy_classifier).card()
+    plain = train(
+        labelled_folder / "recipe.yaml",
+        output=tmp_path / "run",
+        overrides={**FAST, "data.valid": None},
+    )
+    card = open_model_folder(plain).card()
+    assert "test is the folder's own answers. Its probabilities are not calibrated." in card
+    assert "calibrated on" not in card
 
 
 def test_a_share_is_held_out(labelled_folder: Path, tmp_path: Path) -> None:
@@ -309,6 +328,35 @@ training: {{steps: 60, batch_size: 8, class_weights: balanced, optimizer: {{lear
         load_recipe(recipe, {"training.criterion": "accuracy"})
 
 
+def test_what_stands_between_labels_is_kept(tmp_path: Path) -> None:
+    texts = [("good film", "joy"), ("bad film", "anger, great"), ("good bad", "joy;anger, great")]
+    lines = "".join(f"{text}\t{label}\n" for text, label in texts * 12)
+    (tmp_path / "train.tsv").write_text("text\tlabel\n" + lines)
+    recipe = tmp_path / "several.yaml"
+    recipe.write_text(
+        f"""\
+task: classification
+tokenizer: {{kind: word, vocab_size: 20, min_frequency: 1}}
+data: {{path: {tmp_path}, train: train, separator: ";"}}
+encoder: {{cell: gru, embedding_size: 4, hidden_size: 4}}
+head: {{multi_label: true}}
+training: {{steps: 2, batch_size: 8}}
+"""
+    )
+    model = train(recipe, output=tmp_path / "run")
+    scores = evaluate(model, data=tmp_path / "train.tsv")
+    assert (scores["texts joy"], scores["texts anger, great"]) == (24, 24)
+    compared = compare(model, model, data=tmp_path / "train.tsv")["accuracy"]
+    assert compared.first == compared.second == scores["exact"]
+    tuned = finetune(model, data=tmp_path / "train.tsv", output=tmp_path / "tuned", epochs=1)
+    assert evaluate(tuned.model, data=tmp_path / "train.tsv")["texts joy"] == 24
+    config = json.loads((model / "config.json").read_text())
+    del config["files"]["training/recipe.yaml"]
+    (model / "config.json").write_text(json.dumps(config))
+    (model / "training" / "recipe.yaml").unlink()
+    assert folder_labels(open_model_folder(model)).separator == ","  # nothing says otherwise
+
+
 def test_a_language_models_encoder_is_taken(
     toy_model: Path, labelled_folder: Path, tmp_path: Path
 ) -> None:
@@ -522,7 +570,8 @@ def test_finetuning_learns_from_texts_without_labels(
     [
         (
             "a,good\nb,bad\n",
-            r"no label 'good' \(known: neg, pos\); for labels of your own: textrnn",
+            r"no label 'good' \(known: neg, pos\); for labels of your own: textrnn train senti.* "
+            r"data\.train=FILE data\.held_out=0\.1 --output DIR",
         ),
         ("a,pos\n,neg\n", "has 1 texts: a tenth of each label's is held out"),
     ],

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from textrnn.config import LabelledDataSettings, read_yaml, validate
-from textrnn.data import Labels, open_labelled
+from textrnn.data import open_labelled
 from textrnn.data.labels import named_labels
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
-from textrnn.recipe.label_scores import find_labelled
+from textrnn.recipe.label_scores import find_labelled, folder_labels
 from textrnn.recipe.tasks._base import Asked, HeldOut
 from textrnn.tokenizers import fold_markup
 
@@ -26,9 +26,7 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
     Raises:
         DataError: they cannot be read, are too few, or have labels that the model has not.
     """
-    head = folder.network["head"]
-    several = head["multi_label"] is True
-    labels = Labels(tuple(folder.config.get("labels", ())), several)
+    head, labels = folder.network["head"], folder_labels(folder)
     source = find_labelled(folder, asked)
     kept: list[dict[str, Any]] = []
     held: list[dict[str, Any]] = []
@@ -42,11 +40,11 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
         except DataError as error:
             raise DataError(
                 f"{error}; for labels of your own: textrnn train sentiment_finetune "
-                f"init_from={folder.path} data.train=FILE --output DIR"
+                f"init_from={folder.path} data.train=FILE data.held_out=0.1 --output DIR"
             ) from error
         seen[found] = seen.get(found, 0) + 1
         names = [labels.names[number] for number in found]
-        record = {"text": text, "label": names if several else names[0]}
+        record = {"text": text, "label": names if labels.several else names[0]}
         (held if seen[found] % HELD_OUT == HELD_OUT // 2 else kept).append(record)
     if not held or not kept:
         raise DataError(
@@ -59,7 +57,8 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
         "data.train": str(place / "train.jsonl"),
         "data.valid": str(place / "valid.jsonl"),
         "data.label_names": list(labels.names),
-        "head.multi_label": several,
+        "data.separator": labels.separator,
+        "head.multi_label": labels.several,
         "head.ngrams": head.get("ngrams", 0),
     }
     if head.get("ngrams"):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.config import LabelledDataSettings
+from textrnn.config import LabelledDataSettings, read_yaml
 from textrnn.data import LabelledSource, Labels, open_labelled
 from textrnn.data.sources import SPLIT_NAMES
 from textrnn.errors import DataError, UsageError
@@ -27,8 +27,9 @@ from textrnn.recipe.tasks._base import Asked, Figures
 from textrnn.recipe.text_scores import local_or_hub
 from textrnn.tokenizers import fold_markup
 
-__all__ = ["compare_on_labels", "find_labelled", "read_labelled", "score_labels"]
+__all__ = ["compare_on_labels", "find_labelled", "folder_labels", "read_labelled", "score_labels"]
 
+RECIPE = "training/recipe.yaml"
 MOST_CLASSES = 30
 """Of which each one's scores are given."""
 
@@ -48,7 +49,7 @@ def score_labels(
         UsageError: an option that does not apply.
     """
     classifier = _open(folder, asked)
-    texts, targets = read_labelled(source or find_labelled(folder, asked), _labels(classifier))
+    texts, targets = read_labelled(source or find_labelled(folder, asked), folder_labels(folder))
     table = classifier.probabilities(texts)
     names, classes = classifier.labels, len(classifier.labels)
     figures: Figures = {}
@@ -91,7 +92,7 @@ def compare_on_labels(
     models = [_open(folder, asked) for folder in (first, second)]
     if models[0].labels != models[1].labels:
         raise UsageError("the two models have other labels: there is nothing to compare")
-    texts, targets = read_labelled(find_labelled(first, asked), _labels(models[0]))
+    texts, targets = read_labelled(find_labelled(first, asked), folder_labels(first))
     before, after = (_right(model, texts, targets) for model in models)
     return {"accuracy": paired_bootstrap(before, after, [1.0] * len(texts))}
 
@@ -111,8 +112,21 @@ def _open(folder: ModelFolder, asked: Asked) -> SentimentClassifier:
     )
 
 
-def _labels(classifier: SentimentClassifier) -> Labels:
-    return Labels(classifier.labels, classifier.several)
+def folder_labels(folder: ModelFolder) -> Labels:
+    """The labels of a classifier, and what stands between them in data such as it has learnt from.
+
+    The latter is in the recipe that lies in the folder; without one it is a comma.
+    """
+    names = tuple(folder.config.get("labels", ()))
+    several = folder.network["head"]["multi_label"] is True
+    return Labels(names, several, _separator(folder) if several else ",")
+
+
+def _separator(folder: ModelFolder) -> str:
+    match read_yaml(folder.file(RECIPE)) if RECIPE in folder.files else {}:
+        case {"data": {"separator": str(found)}} if found:
+            return found
+    return ","
 
 
 def find_labelled(folder: ModelFolder, asked: Asked) -> LabelledSource:

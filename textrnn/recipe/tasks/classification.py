@@ -65,8 +65,7 @@ class ClassificationAssembly(Assembly):
     finetuning: ClassVar[str] = "sentiment_finetune"
     limits: ClassVar[str] = (
         "It knows the labels it has learnt, and gives one of them to any text, in other languages "
-        "and on other matters, too. Its probabilities are right on texts such as those it was "
-        "calibrated on."
+        "and on other matters, too."
     )
 
     recipe: ClassificationRecipe
@@ -129,8 +128,14 @@ class ClassificationAssembly(Assembly):
         return int(self.corpora["train"].lengths().sum())
 
     def notices(self) -> list[str]:
-        """How many texts each label has, which are empty, and which stand in two splits."""
-        return set_notices(self.corpora)
+        """What :func:`set_notices` says, and that nothing says how sure the network may be."""
+        said = set_notices(self.corpora)
+        if self.task.valid is None:
+            said.append(
+                "the probabilities are not calibrated, for there are no validation texts: give "
+                "data.valid, or data.held_out=0.1"
+            )
+        return said
 
     def finish(self) -> list[str]:
         """Weigh the n-grams against the network, by the validation texts."""
@@ -221,9 +226,17 @@ class ClassificationAssembly(Assembly):
         return table(("split", "files", "texts", "tokens", "unknown"), rows)
 
     def scored(self, scores: Mapping[str, Figures]) -> str:
-        """How the scores were made, and a row a split."""
+        """How the scores were made, a row a split, and what the probabilities are worth."""
+        calibrated = self.task.valid is not None
+        made = (
+            "valid is the network's in float32, before calibration; test is the folder's own "
+            "answers, calibrated on valid. Its probabilities are right on texts such as those of "
+            "valid."
+            if calibrated
+            else "test is the folder's own answers. Its probabilities are not calibrated."
+        )
         if not scores:
-            return "No held-out texts were given."
+            return "No held-out texts were given. Its probabilities are not calibrated."
         names = [
             name
             for name in dict.fromkeys(name for figures in scores.values() for name in figures)
@@ -233,10 +246,7 @@ class ClassificationAssembly(Assembly):
             (split, *(_shown(figures.get(name)) for name in names))
             for split, figures in scores.items()
         ]
-        return (
-            "valid is the network's in float32, before calibration; test is the folder's own "
-            f"answers, calibrated on valid.\n\n{table(('texts of', *names), rows)}"
-        )
+        return f"{made}\n\n{table(('texts of', *names), rows)}"
 
     @classmethod
     def evaluate(cls, folder: ModelFolder, asked: Asked) -> Figures:
