@@ -79,3 +79,23 @@ def test_a_name_is_given_once(tmp_path: Path) -> None:
     (tmp_path / "names").write_text("pos\nneg\n\npos\n")
     with pytest.raises(UsageError, match=r"data\.label_names: 'pos' is there twice"):
         named_labels(settings(path=str(tmp_path), label_names="names"))
+
+
+@pytest.mark.parametrize("text", [2, "2", [2], ["2", 3]])
+def test_a_column_may_be_given_by_its_number(text: Any) -> None:
+    data = settings(text=text, label=1)
+    assert (data.texts()[0], data.label) == ("2", "1")
+    assert settings(**data.model_dump(mode="json")) == data
+
+
+@pytest.mark.parametrize(("given", "said"), [([False, True], "false"), (["a", 1], "1"), (7, "7")])
+def test_names_that_yaml_takes_for_something_else_are_to_be_quoted(given: Any, said: str) -> None:
+    message = rf"label_names: {said} is no text to YAML: put each name in quotes, as in '[^(]*'$"
+    with pytest.raises(UsageError, match=message):
+        settings(label_names=given)
+
+
+@pytest.mark.parametrize("given", [{"text": True}, {"label": 1.5}, {"text": [None]}])
+def test_what_is_no_column(given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(given))):
+        settings(**given)

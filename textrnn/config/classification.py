@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from textrnn.config._base import Count, Probability, Settings, Size
 from textrnn.config.settings import Direction, Recipe, SetSettings
@@ -20,6 +20,14 @@ __all__ = [
 Pool = Literal["last", "max", "mean", "attention"]
 UNLABELLED_SHARE = 0.6
 """Of the texts without labels, what is learnt from unless another share is given."""
+
+
+def _as_column(value: object) -> object:
+    """The number of a column, which YAML reads as a number, as a name of it."""
+    return str(value) if type(value) is int else value
+
+
+Column = Annotated[str, BeforeValidator(_as_column)]
 
 
 class VectorSettings(Settings):
@@ -57,8 +65,8 @@ class LabelledDataSettings(SetSettings):
     texts tell of its tokens.
     """
 
-    text: str | tuple[str, ...] = "text"
-    label: str = "label"
+    text: Column | tuple[Column, ...] = "text"
+    label: Column = "label"
     label_names: str | tuple[str, ...] | None = None
     separator: str = ","
     max_length: Annotated[int, Field(ge=2)] | None = None
@@ -66,6 +74,19 @@ class LabelledDataSettings(SetSettings):
     unlabelled: str | tuple[str, ...] | None = None
     unlabelled_share: Annotated[float, Field(gt=0.0, le=1.0)] = UNLABELLED_SHARE
     vectors: VectorSettings | None = None
+
+    @field_validator("label_names", mode="before")
+    @classmethod
+    def _names_are_texts(cls, value: Any) -> Any:
+        """YAML reads ``no`` as False and ``1`` as a number, however a label is written in data."""
+        given = value if isinstance(value, list | tuple) else [value]
+        for name in given:
+            if not isinstance(name, str | None):
+                raise ValueError(
+                    f"{str(name).lower()} is no text to YAML: put each name in quotes, as in "
+                    """'data.label_names=["no", "1"]'"""
+                )
+        return value
 
     @model_validator(mode="after")
     def _text_and_label(self) -> Self:
