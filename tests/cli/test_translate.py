@@ -81,6 +81,10 @@ def test_alignments_and_n_best_as_text(run: Callable, toy_translator: Path) -> N
     assert [len(row) for row in rows] == [2] * 6
     assert float(rows[0][0]) >= float(rows[1][0]) >= float(rows[2][0])
     assert len({row[1] for row in rows[:3]}) == 3
+    for count in (1, 3):
+        copied = run("translate", "42", "", "dog", *model, "--n-best", count)
+        assert copied.lines[:2] == ["0.0000\t42", ""]
+        assert [line.count("\t") for line in copied.lines[2:]] == [1] * count
     both = run("translate", "the cat ran", "dog", *model, "--n-best", 3, "--alignments")
     assert [line.split("\t")[:2] for line in both.lines] == rows
     for line in both.lines:
@@ -110,7 +114,7 @@ def test_a_glossary_and_a_prefix(run: Callable, toy_translator: Path, tmp_path: 
     )
     terms.write_text("cat\tKätzchen\n")
     assert "Kätzchen" in run("translate", "the cat ran", *model, "--glossary", terms).out
-    words = ("translate", "the cat ran", *model, "--glossary", terms, "--prefix", "sass der")
+    words = ("translate", "cat", *model, "--glossary", terms, "--prefix", "Kater")
     done = run(*words)
     assert (done.code, done.err) == (
         2,

@@ -302,7 +302,7 @@ def test_a_term_that_the_vocabulary_cannot_spell_is_put_in_place() -> None:
     assert found.target_words == ("Die", "rote", "Kater", "schläft.")
     assert found.pharaoh == "0-0 1-1 1-2 2-3"
     with pytest.raises(UsageError, match="the model's vocabulary cannot spell 'Kater'"):
-        model.translate("The cat.", glossary={"cat": "Kater"}, prefix="Die Hund")
+        model.translate("The cat", glossary={"cat": "Kater"}, prefix="Die Katze", max_new_tokens=1)
 
 
 def test_terms_stand_where_their_words_went() -> None:
@@ -315,6 +315,15 @@ def test_terms_stand_where_their_words_went() -> None:
     same = model.translate("The cat sleeps.", glossary={"cat": "Katze"})
     assert same.tokens
     assert same == model.translate("The cat sleeps.")
+
+
+def test_a_prefix_stays_and_terms_are_put_behind_it() -> None:
+    model, terms = dictionary(), {"The": "Jene", "dog": "Pudel", "cat": "Hund"}
+    found = model.translate("The dog sleeps.", prefix="Die", glossary={"dog": "Pudel"})
+    assert found.text == "Die Pudel schläft."
+    found = model.translate("The cat sleeps.", prefix="Die Katze", glossary=terms)
+    assert found.text.startswith("Die Katze")
+    assert "Hund" in found.text
 
 
 def test_translations_that_a_term_makes_alike_are_one() -> None:

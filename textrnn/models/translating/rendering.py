@@ -70,14 +70,14 @@ def _worded(
 ) -> dict[Request, list[Draft]]:
     """The same for texts that are read as they are, tags and all, in the glossary's terms.
 
-    Each term is put where the source's term went. Where that is not clear, and in what begins with
-    a prefix, the search is made to say it; of many terms each gets the likeliest place.
+    Each term is put where the source's term went, but not into the prefix. Where that is not clear,
+    the search is made to say it; of many terms each gets the likeliest place.
     """
     if settings.glossary is None:
         return decode(coder, sources, requests, settings)
     mentions = {one: settings.glossary.mentions(one.text) for one in dict.fromkeys(requests)}
     looking = replace(settings, alignments=settings.alignments or any(mentions.values()))
-    waiting = {one: _targets(some) if one.prefix else () for one, some in mentions.items()}
+    waiting: dict[Request, tuple[str, ...]] = dict.fromkeys(mentions, ())
     drafts: dict[Request, list[Draft]] = {}
     while waiting:
         asked = {request: request._replace(terms=terms) for request, terms in waiting.items()}
@@ -88,7 +88,8 @@ def _worded(
             few = len(mentions[request]) <= _MOST_SEARCHED
             searched = frozenset(filter(coder.can_say, _targets(rest))) if few else frozenset()
             placed = [
-                put_in_place(draft, request.text, rest, searched) for draft in done[asked[request]]
+                put_in_place(draft, request.text, rest, searched, request.prefix)
+                for draft in done[asked[request]]
             ]
             if lost := _targets(
                 one for draft, some in placed for one in some if not is_said(one.target, draft.text)

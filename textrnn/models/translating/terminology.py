@@ -31,7 +31,11 @@ class _Found(NamedTuple):
 
 
 def put_in_place(
-    draft: Draft, source: str, mentions: Sequence[Mention], searched: Container[str]
+    draft: Draft,
+    source: str,
+    mentions: Sequence[Mention],
+    searched: Container[str],
+    prefix: str = "",
 ) -> tuple[Draft, list[Mention]]:
     """A translation with each term instead of what was said for it, and the terms with no place.
 
@@ -43,11 +47,13 @@ def put_in_place(
         mentions: the terms in it.
         searched: the terms that a search could say; another one gets a place even where that is
             not clear.
+        prefix: what the translation begins with, where no term is put.
     """
     spans = Spans.of(source, draft)
     if spans is None:
         return draft, list(mentions)
-    free, letters = np.ones(len(spans.places), bool), "".join(source.split())
+    free = np.array([begin >= len(prefix) for begin, _ in spans.places])
+    letters = "".join(source.split())
     found: list[_Found] = []
     lost: list[Mention] = []
     for mention in mentions:
