@@ -109,6 +109,7 @@ def translate_lines(
 
     Lines that are written slowly, as by a person, are each answered at once.
     """
+    scored = settings.n_best is not None
     settings = settings.resolve(model.folder.generation)
     if settings.sample:
         detail(f"seed {settings.generation.seed}")
@@ -116,17 +117,23 @@ def translate_lines(
     for chunk in in_lists(texts, AT_ONCE):
         warn_of_foreign(model, chunk, read + 1)
         for translation in model.translate(chunk, settings):
-            out.writelines(line + "\n" for line in lines_of(translation, as_json=as_json))
+            lines = lines_of(translation, as_json=as_json, scored=scored)
+            out.writelines(line + "\n" for line in lines)
         out.flush()
         read += len(chunk)
 
 
-def lines_of(translation: Translation, *, as_json: bool) -> Iterator[str]:
-    r"""A translation as it is written: one line, or one for each of the n best, with its score.
+def lines_of(translation: Translation, *, as_json: bool, scored: bool = False) -> Iterator[str]:
+    r"""A translation as it is written: a line, or one for each of the n best.
+
+    Args:
+        translation: of a line.
+        as_json: write records.
+        scored: write scores before texts.
 
     >>> from textrnn.models import Candidate, Translation
     >>> two = (Candidate("ja", -0.1), Candidate("doch", -1.0))
-    >>> list(lines_of(Translation("yes", "ja", -0.1, two), as_json=False))
+    >>> list(lines_of(Translation("yes", "ja", -0.1, two), as_json=False, scored=True))
     ['-0.1000\tja', '-1.0000\tdoch']
     """
     if as_json:
@@ -134,10 +141,9 @@ def lines_of(translation: Translation, *, as_json: bool) -> Iterator[str]:
     elif not translation.n_best:
         yield ""
     else:
-        several = len(translation.n_best) > 1
-        whole = not several and translation.alignment is None and "\n" in translation.source
+        whole = not scored and translation.alignment is None and "\n" in translation.source
         for one in translation.n_best:
-            parts = [f"{one.score:.4f}"] if several else []
+            parts = [f"{one.score:.4f}"] if scored else []
             parts.append(one.text if whole else _flat(one.text))  # an argument of several lines
             parts += [one.pharaoh] if one.alignment is not None else []
             yield "\t".join(parts)
