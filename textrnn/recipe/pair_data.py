@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -208,18 +209,25 @@ def hold_out(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
     """
     sides = sides_of(folder, asked)
     sets = find_pairs(asked, sides)
+    name = ", ".join(each.name for each in sets)
     remarks = [remark for pairs in sets for remark in pairs.remarks()]
-    pairs = [
-        (source, target)
-        for each in sets
-        for source, target in map(_folded, each.pairs())
-        if source and target
-    ]
+    pairs: list[tuple[str, str]] = []
+    empty: list[str] = []
+    for place_of, pair in chain.from_iterable(each.numbered_pairs() for each in sets):
+        source, target = _folded(pair)
+        if source and target:
+            pairs.append((source, target))
+        else:
+            empty.append(place_of)
+    if empty:
+        remarks.append(
+            f"{name}: {len(pairs):,} of {len(pairs) + len(empty):,} pairs are used; left out: "
+            f"{len(empty):,} with an empty side (the first: {empty[0]})"
+        )
     held = pairs[HELD_OUT - 1 :: HELD_OUT] or pairs[-1:]
     kept_out = {source for source, _ in held}
     kept = [pair for pair in pairs if pair[0] not in kept_out]
     if not kept:
-        name = ", ".join(each.name for each in sets)
         raise DataError(
             f"{name} has fewer than 2 sources with a translation: a tenth of them is held out, so "
             "give more"
