@@ -41,6 +41,17 @@ def test_doctor(run: Any) -> None:
     assert done.err
 
 
+def test_a_package_that_does_not_load_is_broken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('no libgomp.so.1')")
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    (found,) = (finding for finding in packages() if finding.name == "onnxruntime")
+    assert (found.state, found.fix) == ("broken", "pip install 'onnxruntime>=1.24'")
+    assert found.value.endswith("does not load: no libgomp.so.1")
+
+
 def test_doctor_as_json(run: Any) -> None:
     findings = run("doctor", "--json", "--quiet").records
     assert {tuple(finding) for finding in findings} == {("name", "value", "state", "fix")}

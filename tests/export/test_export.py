@@ -27,7 +27,13 @@ from textrnn.errors import EngineError, ModelFolderError, UnknownNameError
 from textrnn.export import PRECISIONS, export_network, graphs, parity
 from textrnn.export.quantizing import quantize_blocks, quantize_weights
 from textrnn.generation import pad_right
-from textrnn.model_folder import FolderContents, ModelFolder, encode_weights, write_model_folder
+from textrnn.model_folder import (
+    FolderContents,
+    ModelFolder,
+    encode_weights,
+    open_model_folder,
+    write_model_folder,
+)
 from textrnn.nn.cells import FAMILY, CellState, GatedCell
 from textrnn.recipe.exporting import make_graphs
 from textrnn.tasks import Task, state_tensors
@@ -334,7 +340,7 @@ def test_a_folder_without_graphs_runs_in_torch_with_a_hint(
         assert open_engine(folder).name == "torch"
     hint = f"has no onnx/step.onnx: make its graphs by: textrnn export {folder.path}"
     assert f"torch runs this model, not onnx: the folder {hint}" in caplog.text
-    with pytest.raises(EngineError, match=f"cannot run on device 'auto' .*{hint}"):
+    with pytest.raises(EngineError, match=f"cannot run here .*{hint}"):
         open_engine(folder, engine="onnx")
 
 
@@ -358,8 +364,28 @@ def test_stale_graphs_are_refused(folders: dict[str, ModelFolder], copied: Path)
 def test_a_graph_that_is_cut_short_is_refused(copied: Path, name: str) -> None:
     path = copied / "onnx" / name
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ModelFolderError, match=f"{name}: has .* bytes, not the"):
+    remedy = f"make it again by: textrnn export {copied}"
+    with pytest.raises(ModelFolderError, match=f"{name}: has .* bytes, not the .*; {remedy}"):
         textrnn.load(copied)
+    recipe.export(copied)
+    assert textrnn.load(copied).engine.name == "onnx"
+    path.unlink()
+    with pytest.raises(ModelFolderError, match=f"{name}: is missing, .*; {remedy}"):
+        textrnn.load(copied)
+    recipe.export(copied)
+    assert textrnn.load(copied).engine.name == "onnx"
+
+
+def test_another_model_is_not_replaced(
+    folders: dict[str, ModelFolder], copied: Path, tmp_path: Path
+) -> None:
+    recipe.export(folders["None"].path, output=copied)  # of the same parameters
+    network = make_network("lstm", hidden_size=48)
+    network.head.bias.data += 1.0
+    other = write(tmp_path / "other", network, None)
+    with pytest.raises(ModelFolderError, match="copy: another model is there: choose another name"):
+        recipe.export(other.path, output=copied)
+    assert open_model_folder(copied).parameters_sha256 == folders["None"].parameters_sha256
 
 
 @pytest.mark.parametrize("name", ["step.onnx", "weights.data"])
@@ -390,9 +416,23 @@ def test_graphs_of_other_parameters_are_refused_one_by_one(folders: dict[str, Mo
 def test_without_onnxruntime_torch_runs_it(
     folders: dict[str, ModelFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("textrnn.engines.onnx.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert open_engine(folders["int8"]).name == "torch"
-    with pytest.raises(EngineError, match="onnx: it needs onnxruntime: pip install onnxruntime"):
+    wanted = "it needs onnxruntime: pip install onnxruntime"
+    with pytest.raises(EngineError, match=f"onnx: {wanted}"):
+        open_engine(folders["int8"], engine="onnx")
+    with pytest.raises(EngineError, match=wanted):
+        recipe.export(folders["int8"].path)
+
+
+def test_where_onnxruntime_does_not_load_torch_runs_it(
+    folders: dict[str, ModelFolder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('no libgomp.so.1')")
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert open_engine(folders["int8"]).name == "torch"
+    with pytest.raises(EngineError, match=r"installed but does not load: no libgomp\.so\.1"):
         open_engine(folders["int8"], engine="onnx")
 
 

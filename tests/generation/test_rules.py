@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from textrnn.errors import GenerationError, UnknownNameError, UsageError
-from textrnn.generation.rules import FAMILY, ORDER, Rule, apply_rules, read_rule
+from textrnn.generation.rules import FAMILY, ORDER, Rule, Shortlist, apply_rules, read_rule
 from textrnn.generation.rules.ban import Ban
 from textrnn.generation.rules.frequency_penalty import FrequencyPenalty
 from textrnn.generation.rules.logit_bias import LogitBias
@@ -164,9 +164,10 @@ BAD_VALUES = [
     ("top_p=1.1", "top_p is 1.1: give a number above 0 and at most 1"),
     ("min_p=2", "min_p is 2: give a number above 0 and at most 1"),
     ("typical_p=1", "typical_p is 1: give a number above 0 and below 1"),
-    ("repetition_penalty=0", "repetition_penalty is 0: give a number above 0"),
-    ("presence_penalty=inf", "presence_penalty is inf: give a number such as 0.5"),
-    ("frequency_penalty=nan", "frequency_penalty is nan: give a number such as 0.5"),
+    ("repetition_penalty=0", "repetition_penalty is 0: give a number from 1e-6 to 1e6"),
+    ("frequency_penalty=-1e7", "frequency_penalty is -10000000.0: give a number from -1e6 to 1e6"),
+    ("presence_penalty=inf", "presence_penalty is inf: give a number from -1e6 to 1e6"),
+    ("frequency_penalty=nan", "frequency_penalty is nan: give a number from -1e6 to 1e6"),
     ("no_repeat_ngram_size=0", "no_repeat_ngram_size is 0: give a whole number of at least 1"),
     ("min_new_tokens=-1", "min_new_tokens is -1: give a whole number of at least 0"),
     ("ban=", "ban has an empty text: give what must not appear"),
@@ -274,6 +275,14 @@ def banned_of(rule: Rule, logits: Any) -> list[int]:
 def test_typical_p_may_drop_the_likeliest() -> None:
     many = np.log(np.array([[0.4] + [0.02] * 30], np.float32))
     assert banned_of(TypicalP(0.3), many) == [0]
+
+
+@pytest.mark.parametrize("value", [1e-30, 1e-46, 5e-324])
+def test_the_smallest_temperatures_leave_the_likeliest(value: float) -> None:
+    logits = np.array([[3.0, -20.0, 4.0, 3.99]], np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        weights = Shortlist(Temperature(value)(np.array([[2]]), logits)[0]).weights
+    assert weights.tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
 def test_penalties_count_as_they_say() -> None:

@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 
 __all__ = ["Finding", "devices", "packages", "processor"]
@@ -31,6 +31,8 @@ REQUIRED = (
     "torch>=2.13",
     "typer>=0.29",
 )
+LOADED = ("onnxruntime", "sentencepiece", "torch")
+"""Those whose own libraries may be lacking others of the system."""
 EXTRAS = {
     "plot": ("matplotlib>=3.9",),
     "explain": ("captum>=0.9",),
@@ -74,6 +76,11 @@ def _package(requirement: str, fix: str, without: str) -> Finding:
         return Finding(name, "", without, fix)
     if _numbers(version) < _numbers(floor):
         return Finding(name, version, "old", f"{fix} --upgrade")
+    try:
+        if name in LOADED:
+            import_module(name)
+    except ImportError as error:
+        return Finding(name, f"{version} does not load: {error}", "broken", fix)
     return Finding(name, version)
 
 

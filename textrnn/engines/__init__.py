@@ -111,4 +111,5 @@ def open_engine(
             return entry.open(folder, device=device, threads=threads)
         refusals[name] = refusal
     reasons = "; ".join(f"{name}: {refusal}" for name, refusal in refusals.items())
-    raise EngineError(f"{folder.path} cannot run on device {device!r} ({reasons})")
+    where = "here" if device == "auto" else f"on device {device!r}"
+    raise EngineError(f"{folder.path} cannot run {where} ({reasons})")

@@ -9,10 +9,25 @@ from numpy.typing import NDArray
 
 from textrnn.errors import EngineError
 
-__all__ = ["has_vnni", "open_session", "value_of"]
+__all__ = ["has_vnni", "onnx_runtime", "open_session", "value_of"]
 
 _CPUINFO = Path("/proc/cpuinfo")
 _FIRST_PROCESSOR = 8_192  # bytes; more than what is said of one
+
+
+def onnx_runtime() -> Any:
+    """ONNX Runtime's package.
+
+    Raises:
+        EngineError: it is not installed, or does not load.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise EngineError("it needs onnxruntime: pip install onnxruntime") from error
+    except ImportError as error:
+        raise EngineError(f"onnxruntime is installed but does not load: {error}") from error
+    return onnxruntime
 
 
 def has_vnni(cpuinfo: Path = _CPUINFO) -> bool:
@@ -48,8 +63,7 @@ def open_session(
     Raises:
         EngineError: the graph is damaged, or was made from other parameters.
     """
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
@@ -75,6 +89,4 @@ def open_session(
 
 def value_of(array: NDArray[Any]) -> Any:
     """An array as ONNX Runtime takes it to be bound; the numbers are not copied."""
-    import onnxruntime
-
-    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+    return onnx_runtime().OrtValue.ortvalue_from_numpy(array)

@@ -126,9 +126,8 @@ class OnnxTranslationEngine:
             sentences = sentences.among(left)
             lengths = source.lengths[left]
             width = int(lengths.max())
-            among = source.memory, source.keys, source.mask
-            memory, keys, mask = (part[left, :width] for part in among)
-            source = _Source(memory, keys, lengths, mask, source.width)
+            memory, keys = (part[left, :width] for part in (source.memory, source.keys))
+            source = _Source(memory, keys, lengths, source.mask[left, :width], source.width)
             weights = weights[:, :width]
         return _State(parts, source, sentences, weights)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from textrnn.engines._base import AnyEngine, Floats, Ids, State
 from textrnn.engines._onnx_classification import FILES as CLASSIFICATION_FILES
 from textrnn.engines._onnx_classification import OnnxClassificationEngine
-from textrnn.engines._onnx_sessions import has_vnni, open_session
+from textrnn.engines._onnx_sessions import has_vnni, onnx_runtime, open_session
 from textrnn.engines._onnx_steps import Steps
 from textrnn.engines._onnx_translation import FILES as TRANSLATION_FILES
 from textrnn.engines._onnx_translation import OnnxTranslationEngine
@@ -69,8 +68,10 @@ class OnnxEngine:
         """Why this engine cannot run a folder: what is missing, and what to do about it."""
         if device not in ("auto", "cpu"):
             return "ONNX Runtime runs on the processor here: leave the device out, or say cpu"
-        if find_spec("onnxruntime") is None:
-            return "it needs onnxruntime: pip install onnxruntime"
+        try:
+            onnx_runtime()
+        except EngineError as error:
+            return str(error)
         again = f"make its graphs by: textrnn export {folder.path}"
         wanted = _OF_TASKS.get(folder.task, _FILES)
         missing = [name for name in wanted if name not in folder.files]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from textrnn.engines._onnx_sessions import onnx_runtime
 from textrnn.errors import EngineError
 from textrnn.tasks import Graph
 
@@ -121,6 +121,7 @@ def _of_network(graph: Graph) -> Run:
 
 
 def _of_file(path: Path, graph: Graph) -> Run:
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1

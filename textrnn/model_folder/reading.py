@@ -24,12 +24,18 @@ from textrnn.model_folder.weights import read_layout
 __all__ = ["files_in", "open_model_folder"]
 
 
-def open_model_folder(path: str | Path, *, task: str | None = None) -> ModelFolder:
+_GRAPHS = "onnx/"
+
+
+def open_model_folder(
+    path: str | Path, *, task: str | None = None, graphs: bool = True
+) -> ModelFolder:
     """Open and check the model folder at ``path``.
 
     Args:
         path: the folder.
         task: what the model must have been trained for; None takes any.
+        graphs: look at them, too; they can be made again from all else.
 
     Raises:
         ModelFolderError: no such folder, another task, or a file that is missing, unexpected,
@@ -43,7 +49,7 @@ def open_model_folder(path: str | Path, *, task: str | None = None) -> ModelFold
         config = _read_config(path)
         if task is not None and config["task"] != task:
             refuse(path, f"is a model for {shown(config['task'])}, not for {task!r}")
-        _check_files(path, config["files"])
+        _check_files(path, config["files"], graphs=graphs)
         layout = read_layout(path / WEIGHTS, config["storage"])
     except ValueError as error:
         raise ModelFolderError(f"{path / WEIGHTS}: is damaged: {error}") from error
@@ -82,7 +88,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         refuse(file, str(error))
 
 
-def _check_files(path: Path, files: Mapping[str, Any]) -> None:
+def _check_files(path: Path, files: Mapping[str, Any], *, graphs: bool) -> None:
     """What is listed is there, of the listed size; what is not listed is not there, or hidden."""
     for name in files_in(path):
         if name not in files and name != CONFIG and not name.startswith("."):
@@ -92,16 +98,24 @@ def _check_files(path: Path, files: Mapping[str, Any]) -> None:
                 refuse(path, str(error))
             refuse(path, f"{shown(name)} is not listed in {CONFIG}")
     for name, entry in files.items():
-        size = _size(path, name)
-        if size != entry["bytes"]:
-            refuse(path / name, f"has {size} bytes, not the {entry['bytes']} of {CONFIG}")
+        if name.startswith(_GRAPHS):
+            if graphs:
+                _check_file(path, name, entry, f"; make it again by: textrnn export {path}")
+        else:
+            _check_file(path, name, entry)
 
 
-def _size(path: Path, name: str) -> int:
+def _check_file(path: Path, name: str, entry: Mapping[str, Any], remedy: str = "") -> None:
+    size = _size(path, name, remedy)
+    if size != entry["bytes"]:
+        refuse(path / name, f"has {size} bytes, not the {entry['bytes']} of {CONFIG}{remedy}")
+
+
+def _size(path: Path, name: str, remedy: str = "") -> int:
     """The size of a plain file that lies in the folder, or in the hub cache it belongs to."""
     file = path / name
     if not os.path.lexists(file):
-        refuse(file, f"is missing, but {CONFIG} lists it")
+        refuse(file, f"is missing, but {CONFIG} lists it{remedy}")
     if not file.resolve().is_relative_to(_own_ground(path)):
         refuse(file, "is a link out of the folder, which is never followed")
     status = file.stat()

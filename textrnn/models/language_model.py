@@ -13,6 +13,7 @@ import numpy as np
 from textrnn.engines import Cache, CachedEngine, Engine, Learning, as_learning
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.generation import GenerationOptions, GenerationSettings, TextOptions
+from textrnn.models._texts import as_texts
 from textrnn.models.pool import ROWS, Pool
 from textrnn.models.results import Generation, Score
 from textrnn.models.scoring import score_texts
@@ -170,8 +171,8 @@ class LanguageModel:
             GenerationError: the rules leave no token to choose.
         """
         wanted = self.resolve_settings(settings, options)
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        jobs = [(text, index) for text in prompts for index in range(wanted.num_samples or 1)]
+        samples = range(wanted.num_samples or 1)
+        jobs = [(text, index) for text in as_texts(prompt) for index in samples]
         results: list[Generation] = []
         if wanted.beam_size is None:
             pool = Pool(self)
@@ -234,7 +235,7 @@ class LanguageModel:
 
     def score(self, text: str | Sequence[str]) -> Score | list[Score]:
         """How well the model predicts a text after BOS, or each of a list of texts."""
-        scores = score_texts(self, [text] if isinstance(text, str) else list(text))
+        scores = score_texts(self, as_texts(text))
         return scores[0] if isinstance(text, str) else scores
 
     def unknown_pieces(self, text: str) -> list[str]:

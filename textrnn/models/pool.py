@@ -20,8 +20,9 @@ from textrnn.generation import (
     Token,
 )
 from textrnn.generation.rules import Rule
+from textrnn.models._texts import check_text
 from textrnn.models.results import Draft, Generation
-from textrnn.models.writing import check_text, make_row, read_rows
+from textrnn.models.writing import make_row, read_rows
 
 if TYPE_CHECKING:
     from textrnn.models.language_model import LanguageModel

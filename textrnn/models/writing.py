@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from textrnn.engines import Engine, Floats, State
-from textrnn.errors import UsageError
 from textrnn.generation import (
     BeamPlan,
     GenerationSettings,
@@ -24,6 +23,7 @@ from textrnn.generation import (
     generate_tokens,
     pad_right,
 )
+from textrnn.models._texts import check_text
 from textrnn.models.results import Draft, Generation
 from textrnn.tokenizers import BOS
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Job",
     "begin",
-    "check_text",
     "make_plan",
     "make_row",
     "read_rows",
@@ -53,16 +52,6 @@ def begin(model: LanguageModel, text: str) -> list[int]:
     """
     check_text(text)
     return [BOS, *model.tokenizer.encode(text)]
-
-
-def check_text(text: str) -> None:
-    """Refuse what is not text.
-
-    Raises:
-        UsageError: of another type.
-    """
-    if not isinstance(text, str):
-        raise UsageError(f"{text!r} is of type {type(text).__name__}: give text (str)")
 
 
 def make_plan(model: LanguageModel, settings: GenerationSettings) -> Plan:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from textrnn.errors import EngineError
+from textrnn.errors import EngineError, ModelFolderError
 from textrnn.export import Export, export_network
 from textrnn.model_folder import (
     FolderContents,
@@ -59,14 +59,18 @@ def export(
     Args:
         model: a shipped name, a model folder or a hub id.
         precision: of the weights, ``"int8"`` or ``"float32"``.
-        output: the folder to write; None writes the model's own anew, whole or not at all.
+        output: the folder to write, which may hold an export of the same model; None writes the
+            model's own anew, whole or not at all.
 
     Raises:
         UnknownNameError: no such model or precision.
         EngineError: the network cannot be exported, or its graphs do not say what it says.
-        ModelFolderError: the folder is damaged, or the disk refuses the new one.
+        ModelFolderError: the folder is damaged (but for its graphs), the disk refuses the new one,
+            or another model is in its place.
     """
-    folder = open_model_folder(find_model(model))
+    folder = open_model_folder(find_model(model), graphs=False)
+    if output is not None:
+        _refuse_another(Path(output), folder)
     network, tensors = network_from_folder(folder), folder.tensors()
     storage = folder.config["storage"]
     graphs = make_graphs(folder.task, network, tensors, storage=storage, precision=precision)
@@ -113,6 +117,14 @@ def make_graphs(
         raise EngineError(
             f"the graphs cannot be written to the temporary folder ({error.strerror})"
         ) from error
+
+
+def _refuse_another(output: Path, folder: ModelFolder) -> None:
+    """Leave a folder alone that holds parameters which are not those of the export."""
+    if (output / "config.json").exists():
+        there = open_model_folder(output, graphs=False)
+        if there.parameters_sha256 != folder.parameters_sha256:
+            raise ModelFolderError(f"{output}: another model is there: choose another name")
 
 
 def _kept(folder: ModelFolder) -> dict[str, bytes | Path]:

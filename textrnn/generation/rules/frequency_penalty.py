@@ -23,14 +23,14 @@ class FrequencyPenalty:
     array([[1., 1., 1., 1., 0.]], dtype=float32)
 
     Raises:
-        UsageError: not a finite number.
+        UsageError: not a number from -1e6 to 1e6.
     """
 
     penalty: float
 
     def __post_init__(self) -> None:
         """Check the value."""
-        check_number("frequency_penalty", self.penalty, "such as 0.5", lambda x: True)
+        check_number("frequency_penalty", self.penalty, "from -1e6 to 1e6", lambda x: abs(x) <= 1e6)
 
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """Logits (B, V), lowered by the penalty times the count of each token in ids (B, T)."""

@@ -23,14 +23,14 @@ class PresencePenalty:
     array([[1. , 1. , 1. , 1. , 0.5]], dtype=float32)
 
     Raises:
-        UsageError: not a finite number.
+        UsageError: not a number from -1e6 to 1e6.
     """
 
     penalty: float
 
     def __post_init__(self) -> None:
         """Check the value."""
-        check_number("presence_penalty", self.penalty, "such as 0.5", lambda x: True)
+        check_number("presence_penalty", self.penalty, "from -1e6 to 1e6", lambda x: abs(x) <= 1e6)
 
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """Logits (B, V), those of the tokens in ids (B, T) lowered once."""

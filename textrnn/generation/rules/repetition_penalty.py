@@ -24,14 +24,16 @@ class RepetitionPenalty:
     array([[ 0. ,  0. ,  0. ,  1. ,  0.5, -2. ]], dtype=float32)
 
     Raises:
-        UsageError: not above 0.
+        UsageError: not from 1e-6 to 1e6.
     """
 
     penalty: float
 
     def __post_init__(self) -> None:
         """Check the value."""
-        check_number("repetition_penalty", self.penalty, "above 0", lambda x: x > 0)
+        check_number(
+            "repetition_penalty", self.penalty, "from 1e-6 to 1e6", lambda x: 1e-6 <= x <= 1e6
+        )
 
     def __call__(self, ids: Ids, logits: Logits) -> Logits:
         """Logits (B, V), those of the tokens in ids (B, T) penalised once."""

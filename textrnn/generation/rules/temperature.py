@@ -11,6 +11,8 @@ from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["Temperature"]
 
+_LEAST = np.float32(1e-30)  # what is below it chooses as it does, and float32 could not divide by
+
 
 @dataclass(frozen=True)
 class Temperature(Shaping):
@@ -34,5 +36,5 @@ class Temperature(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """All tokens, each logit divided by the temperature."""
-        value = np.float32(self.value)
+        value = max(np.float32(self.value), _LEAST)
         return left.changed(left.logits / value, greatest=float(np.float32(left.greatest) / value))

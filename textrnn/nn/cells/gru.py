@@ -30,9 +30,9 @@ class GRU(GatedCell):
         self, from_input: Tensor, from_hidden: Tensor, state: CellState
     ) -> tuple[Tensor, CellState]:
         """See :meth:`GatedCell.update`."""
-        sizes = 2 * self.hidden_size, self.hidden_size
-        gates_input, new_input = from_input.split(sizes, dim=1)
-        gates_hidden, new_hidden = from_hidden.split(sizes, dim=1)
+        sizes = [2 * self.hidden_size, self.hidden_size]
+        gates_input, new_input = torch.split(from_input, sizes, dim=1)
+        gates_hidden, new_hidden = torch.split(from_hidden, sizes, dim=1)
         reset, update = torch.sigmoid(gates_input + gates_hidden).chunk(2, dim=1)
         candidate = torch.tanh(new_input + reset * new_hidden)
         hidden = candidate + update * (state[0] - candidate)
