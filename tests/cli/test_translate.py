@@ -206,6 +206,7 @@ def test_another_script_is_warned_of(run: Callable, toy_translator: Path) -> Non
         (["--coverage-penalty", -1], "--coverage-penalty is -1.0: give a number of at least 0"),
         (["--max-length-ratio", 0], "--max-length-ratio is 0.0: give a number above 0"),
         (["--rule", "top_kk=3"], "no rule 'top_kk'"),
+        (["--prefix", "Kater", "--ban", "ate"], "--ban is 'ate', which is in the prefix 'Kater'"),
         (["--stop", "x"], "No such option"),
         (["--engine", "tensorflow"], "no engine 'tensorflow'"),
     ],

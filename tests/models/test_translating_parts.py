@@ -399,6 +399,19 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"sample": True, "beam_size": 3}, UsageError, r"beam_size does not apply to sampling"),
     ({"sample": True, "glossary": {"a": "b"}}, UsageError, "glossary does not apply to sampling"),
     ({"sample": True, "top_p": 2}, UsageError, "top_p is 2: give a number above 0"),
+    ({"prefix": 5}, UsageError, r"prefix is 5: give text \(str\)"),
+    ({"glossary": 5}, UsageError, "glossary is 5: give a mapping, or a file's path"),
+    ({"glossary": {"a": 5}}, UsageError, r"the glossary has 5, of type int: give text \(str\)"),
+    (
+        {"prefix": "Der Zug", "ban": ["Bahn", "Zug"]},
+        UsageError,
+        "ban is 'Zug', which is in the prefix 'Der Zug': leave one out",
+    ),
+    (
+        {"glossary": {"station": "Bahnhof"}, "ban": [(7,), "hof"]},
+        UsageError,
+        "ban is 'hof', which is in the glossary's term 'Bahnhof': leave one out",
+    ),
 ]
 
 
@@ -408,6 +421,13 @@ def test_what_is_wrong_or_idle_is_refused_by_name(
 ) -> None:
     with pytest.raises(kind, match=message):
         TranslationSettings.of(options)
+
+
+def test_what_does_not_apply_is_not_proposed() -> None:
+    with pytest.raises(UnknownNameError, match="no translation option 'foo'") as caught:
+        TranslationSettings.of({"foo": 1})  # type: ignore[typeddict-unknown-key]
+    assert "num_samples" not in str(caught.value)
+    assert "stop" not in str(caught.value)
 
 
 def test_settings_are_filled_in() -> None:

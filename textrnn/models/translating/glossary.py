@@ -39,7 +39,7 @@ class Glossary:
         terms: source term to target term.
 
     Raises:
-        UsageError: a term is empty.
+        UsageError: a term is empty, or no text.
 
     >>> glossary = Glossary({"train": "Zug", "train station": "Bahnhof"})
     >>> glossary.mentions("The train station, not trains")
@@ -48,6 +48,11 @@ class Glossary:
 
     def __init__(self, terms: Mapping[str, str]) -> None:
         for source, target in terms.items():
+            for text in (source, target):
+                if not isinstance(text, str):
+                    raise UsageError(
+                        f"the glossary has {text!r}, of type {type(text).__name__}: give text (str)"
+                    )
             if not source.strip() or not target.strip():
                 raise UsageError(f"the glossary has an empty side: {source!r}, {target!r}")
         self.terms = {_folded(source): " ".join(target.split()) for source, target in terms.items()}

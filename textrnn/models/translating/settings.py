@@ -81,8 +81,9 @@ class TranslationSettings:
             and memory, not a translation.
         split_tokens: lines of more tokens are cut at sentence ends, and joined again; 64.
         sample: draw instead of searching, by the rules of ``generation``.
-        prefix: what every translation begins with.
-        glossary: terms and their translations, each of which a translation contains.
+        prefix: what every translation begins with, whatever the rules say.
+        glossary: terms and their translations, each of which a translation contains, whatever the
+            rules say.
         alignments: find which words belong together; tags are no words.
         copy: see that addresses, placeholders and numbers come through, and tags beside the words
             that say the same.
@@ -124,7 +125,7 @@ class TranslationSettings:
         known = own | set(GenerationOptions.__annotations__)
         for name in options:
             if name not in known:
-                raise UnknownNameError("translation option", name, known)
+                raise UnknownNameError("translation option", name, known.difference(_OF_TEXTS))
         plain = cast(dict[str, Any], dict(options))
         rest = {name: plain.pop(name) for name in list(plain) if name not in own}
         for name in _OF_TEXTS:
@@ -156,6 +157,22 @@ class TranslationSettings:
             for name in _OF_THE_SEARCH:
                 if getattr(self, name) is not None:
                     raise UsageError(f"{name} does not apply to sampling (sample): leave one out")
+        if not isinstance(self.prefix, str):
+            raise UsageError(f"prefix is {self.prefix!r}: give text (str)")
+        if not isinstance(self.glossary, Glossary | None):
+            raise UsageError(f"glossary is {self.glossary!r}: give a mapping, or a file's path")
+        self._refuse_contradictions()
+
+    def _refuse_contradictions(self) -> None:
+        """Refuse to ban what is asked for."""
+        terms = () if self.glossary is None else self.glossary.terms.values()
+        asked = {self.prefix: "the prefix", **dict.fromkeys(terms, "the glossary's term")}
+        for banned in self.generation.ban:
+            for text, what in asked.items():
+                if isinstance(banned, str) and banned in text:
+                    raise UsageError(
+                        f"ban is {banned!r}, which is in {what} {text!r}: leave one out"
+                    )
 
     def resolve(self, recommended: Mapping[str, Any]) -> TranslationSettings:
         """Fill in what was not given: a model's recommended settings, then the defaults.
