@@ -484,6 +484,19 @@ def test_what_is_refused() -> None:
     model = dictionary()
     with pytest.raises(UsageError, match=r"3 is of type int: give text \(str\)"):
         model.translate([3])  # type: ignore[list-item]
+    wrong: Any
+    for wrong in (None, 5, b"a"):
+        for call in (
+            model.translate,
+            lambda one: model.score(one, "a"),
+            lambda one: model.score("a", one),
+        ):
+            with pytest.raises(
+                UsageError, match=r"is of type \w+: give text \(str\), or a list of"
+            ):
+                call(wrong)
+    with pytest.raises(UsageError, match=r"5 is of type int: give text \(str\)"):
+        model.attention("a", 5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="beam_size stands beside settings: give all options in"):
         model.translate("a", TranslationSettings(), beam_size=3)
     with pytest.raises(
@@ -491,7 +504,7 @@ def test_what_is_refused() -> None:
     ):
         dictionary(beams=3)
     assert len(dictionary(beam_size=2).translate("The cat.", n_best=2).n_best) == 2
-    wrong: Any = SimpleNamespace(path="runs/lm", task="language_modeling")
+    wrong = SimpleNamespace(path="runs/lm", task="language_modeling")
     with pytest.raises(ModelFolderError, match="runs/lm is a model for language_modeling, not a"):
         Translator.open(wrong)
 

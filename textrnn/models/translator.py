@@ -10,6 +10,7 @@ import numpy as np
 from textrnn.engines import TranslationEngine, open_engine
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.generation import in_batches, pad_right
+from textrnn.models._texts import as_texts, check_text
 from textrnn.models.together import check_alike
 from textrnn.models.translating.assembling import assemble, token_scores
 from textrnn.models.translating.coding import Coder, Sources
@@ -127,12 +128,13 @@ class Translator:
         order, empty lines kept. A text's translation does not depend on the others of the list.
 
         Raises:
-            UsageError: an option that is unknown, not allowed, or does not apply beside another.
+            UsageError: an option that is unknown, not allowed, or does not apply beside another; or
+                something else than text.
             GenerationError: the rules leave no token to choose.
         """
         wanted = self.resolve_settings(settings, options)
-        texts = [text] if isinstance(text, str) else list(text)
-        sources = Sources(self.source_tokenizer, (clean(_checked(one)) for one in texts))
+        texts = as_texts(text)
+        sources = Sources(self.source_tokenizer, map(clean, texts))
         longest = cast(int, wanted.split_tokens)
         split = [split_text(one, longest, sources.length, tags=wanted.copy) for one in texts]
         asked = [_requests(segments, clean(wanted.prefix)) for segments in split]
@@ -164,17 +166,16 @@ class Translator:
         """How well the model predicts targets, given their sources (forced decoding).
 
         Raises:
-            UsageError: there are not as many targets as sources.
+            UsageError: there are not as many targets as sources, or something else than text.
         """
-        sources = [source] if isinstance(source, str) else list(source)
-        targets = [target] if isinstance(target, str) else list(target)
+        sources, targets = as_texts(source), as_texts(target)
         if len(sources) != len(targets):
             raise UsageError(
                 f"{len(sources)} sources and {len(targets)} targets: give one target a source"
             )
-        given = Sources(self.source_tokenizer, (clean(_checked(one)) for one in sources))
+        given = Sources(self.source_tokenizer, map(clean, sources))
         reads = [given.ids(clean(one)) for one in sources]
-        says = [[BOS, *self.tokenizer.encode(clean(_checked(one))), EOS] for one in targets]
+        says = [[BOS, *self.tokenizer.encode(clean(one)), EOS] for one in targets]
         scores: dict[int, TranslationScore] = {}
         lengths = [len(r) + len(s) for r, s in zip(reads, says, strict=True)]
         for batch in in_batches(lengths, _SCORED_AT_ONCE):
@@ -195,12 +196,14 @@ class Translator:
             target: what it writes; None: its own translation, by beam search.
 
         Raises:
-            UsageError: the source or the target is empty.
+            UsageError: the source or the target is empty, or no text.
         """
+        check_text(source)
         if target is None:
-            target = self.translate(clean(_checked(source))).text
-        reads = [*self.source_tokenizer.encode(clean(_checked(source))), EOS]
-        says = [*self.tokenizer.encode(clean(_checked(target))), EOS]
+            target = self.translate(clean(source)).text
+        check_text(target)
+        reads = [*self.source_tokenizer.encode(clean(source)), EOS]
+        says = [*self.tokenizer.encode(clean(target)), EOS]
         if len(reads) == 1 or len(says) == 1:
             raise UsageError("the source or the target is empty: give a sentence")
         _, state = self.engine.start(*pad_right([reads]))
@@ -235,12 +238,6 @@ class Translator:
             name = next(iter(options))
             raise UsageError(f"{name} stands beside settings: give all options in one of them")
         return (settings or TranslationSettings.of(options)).resolve(self.folder.generation)
-
-
-def _checked(text: str) -> str:
-    if not isinstance(text, str):
-        raise UsageError(f"{text!r} is of type {type(text).__name__}: give text (str)")
-    return text
 
 
 def _is_text(content: bytes) -> bool:
