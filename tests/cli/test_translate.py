@@ -131,7 +131,6 @@ def test_every_option_of_the_search(run: Callable, toy_translator: Path) -> None
     usual = run(*words, "--json").records[0]
     for more in (
         ["--length-penalty", 0],
-        ["--coverage-penalty", 0.5],
         ["--repetition-penalty", 1.5],
         ["--presence-penalty", 0.5],
         ["--frequency-penalty", 0.5],
@@ -143,7 +142,10 @@ def test_every_option_of_the_search(run: Callable, toy_translator: Path) -> None
         ["--max-length-ratio", 0.001, "--min-new-tokens", 9],
     ):
         assert run(*words, "--json", *more).records[0]["score"] != usual["score"]
-    assert run(*words, "--max-new-tokens", 2).lines == ["lief Kater"]
+    cut = (*words, "--max-new-tokens", 2, "--json")
+    (short,), (penalised,) = run(*cut).records, run(*cut, "--coverage-penalty", 0.5).records
+    assert short["translation"] == "lief Kater"
+    assert penalised["score"] < short["score"]  # a word is left out
     greedy = run(*words, "--beam-size", 1).lines
     assert run(*words, "--beam-threshold", 0).lines == greedy
     assert "Kater" not in run(*words, "--ban", "Kater").out
