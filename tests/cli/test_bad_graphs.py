@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_a_file_cut_short_is_named(run: Any, copied: Path, name: str, engine: st
 
 
 def test_without_onnxruntime(run: Any, toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("textrnn.engines.onnx.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     done = run(*WRITE, "-m", toy_model)
     assert (done.code, done.out != "") == (0, True)
     assert "not onnx: it needs onnxruntime: pip install onnxruntime" in done.err

@@ -421,7 +421,7 @@ def test_without_onnxruntime_torch_runs_it(
     wanted = "it needs onnxruntime: pip install onnxruntime"
     with pytest.raises(EngineError, match=f"onnx: {wanted}"):
         open_engine(folders["int8"], engine="onnx")
-    with pytest.raises(EngineError, match=wanted):
+    with pytest.raises(EngineError, match="checking graphs needs onnxruntime, which fails: "):
         recipe.export(folders["int8"].path)
 
 

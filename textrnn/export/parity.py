@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from textrnn.engines._onnx_sessions import onnx_runtime
 from textrnn.errors import EngineError
 from textrnn.tasks import Graph
 
@@ -121,7 +120,10 @@ def _of_network(graph: Graph) -> Run:
 
 
 def _of_file(path: Path, graph: Graph) -> Run:
-    onnxruntime = onnx_runtime()
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineError(f"checking graphs needs onnxruntime, which fails: {error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
