@@ -19,6 +19,7 @@ from textrnn.recipe import compare, dry_run, evaluate, finetune, train, training
 from textrnn.recipe.assembly import assemble
 from textrnn.recipe.catalogue import load_recipe
 from textrnn.recipe.label_scores import folder_labels
+from textrnn.recipe.tasks._base import Asked
 from textrnn.training import Notice
 
 FAST = {"training.steps": 3, "training.evaluate_every": None}
@@ -354,7 +355,12 @@ training: {{steps: 2, batch_size: 8}}
     del config["files"]["training/recipe.yaml"]
     (model / "config.json").write_text(json.dumps(config))
     (model / "training" / "recipe.yaml").unlink()
-    assert folder_labels(open_model_folder(model)).separator == ","  # nothing says otherwise
+    folder = open_model_folder(model)
+    assert folder_labels(folder, Asked("")).separator == ","  # nothing says otherwise
+    other = tmp_path / "other.tsv"
+    other.write_text("text\tlabel\n" + lines.replace(";", "/"))
+    again = {"data": other, "output": tmp_path / "again", "epochs": 1}
+    assert finetune(model, **again, overrides=["data.separator=/"]).model.is_dir()
 
 
 def test_a_language_models_encoder_is_taken(

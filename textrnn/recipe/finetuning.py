@@ -88,7 +88,9 @@ def finetune(
     if epochs is None and minutes is None:
         epochs = EPOCHS
     split = None if Path(data).expanduser().exists() else "train"
-    asked = Asked(data, split, column, source, target, label)
+    changes = _as_mapping(overrides)
+    separator = changes.get("data.separator")
+    asked = Asked(data, split, column, source, target, label, separator)
     held = kind.hold_out(folder, asked, run.cache / "text")
     for notice in held.notices:
         say(Notice(notice))
@@ -98,7 +100,7 @@ def finetune(
         "storage": folder.config["storage"],
         "training.epochs": epochs,
         "training.minutes": minutes,
-        **_as_mapping(overrides),
+        **changes,
     }
     old = kind.old_validation(folder)
     if old is None:

@@ -26,7 +26,7 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
     Raises:
         DataError: they cannot be read, are too few, or have labels that the model has not.
     """
-    head, labels = folder.network["head"], folder_labels(folder)
+    head, labels = folder.network["head"], folder_labels(folder, asked)
     source = find_labelled(folder, asked)
     kept: list[dict[str, Any]] = []
     held: list[dict[str, Any]] = []

@@ -49,7 +49,9 @@ def score_labels(
         UsageError: an option that does not apply.
     """
     classifier = _open(folder, asked)
-    texts, targets = read_labelled(source or find_labelled(folder, asked), folder_labels(folder))
+    texts, targets = read_labelled(
+        source or find_labelled(folder, asked), folder_labels(folder, asked)
+    )
     table = classifier.probabilities(texts)
     names, classes = classifier.labels, len(classifier.labels)
     figures: Figures = {}
@@ -92,7 +94,7 @@ def compare_on_labels(
     models = [_open(folder, asked) for folder in (first, second)]
     if models[0].labels != models[1].labels:
         raise UsageError("the two models have other labels: there is nothing to compare")
-    texts, targets = read_labelled(find_labelled(first, asked), folder_labels(first))
+    texts, targets = read_labelled(find_labelled(first, asked), folder_labels(first, asked))
     before, after = (_right(model, texts, targets) for model in models)
     return {"accuracy": paired_bootstrap(before, after, [1.0] * len(texts))}
 
@@ -112,14 +114,15 @@ def _open(folder: ModelFolder, asked: Asked) -> SentimentClassifier:
     )
 
 
-def folder_labels(folder: ModelFolder) -> Labels:
-    """The labels of a classifier, and what stands between them in data such as it has learnt from.
+def folder_labels(folder: ModelFolder, asked: Asked) -> Labels:
+    """The labels of a classifier, and what stands between them in the data that is asked for.
 
-    The latter is in the recipe that lies in the folder; without one it is a comma.
+    Where that is not said, it is what the recipe says that lies in the folder, else a comma.
     """
     names = tuple(folder.config.get("labels", ()))
     several = folder.network["head"]["multi_label"] is True
-    return Labels(names, several, _separator(folder) if several else ",")
+    separator = asked.separator or (_separator(folder) if several else ",")
+    return Labels(names, several, separator)
 
 
 def _separator(folder: ModelFolder) -> str:

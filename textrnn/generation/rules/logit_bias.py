@@ -39,9 +39,7 @@ class LogitBias:
             if token < 0:
                 raise UsageError(f"logit_bias {token}={bias}: an id is at least 0")
             if math.isnan(bias) or bias == math.inf:
-                raise UsageError(
-                    f"logit_bias {token}={bias}: give a finite number, or -inf"
-                )
+                raise UsageError(f"logit_bias {token}={bias}: give a finite number, or -inf")
 
     @classmethod
     def from_text(cls, text: str, tokenizer: Tokenizer) -> LogitBias:

@@ -44,6 +44,7 @@ class Asked:
         source: the source's ending or column; None: the model's own.
         target: the target's.
         label: of labelled texts, the label's column; None: ``label``.
+        separator: what stands between a text's labels; None: as in what the model has learnt from.
         references: files of translations, where ``data`` is a text of sources.
         tokenize: how BLEU cuts words; None: as suits the language.
         ensemble: of a language model or a classifier, further ones to answer together with.
@@ -61,6 +62,7 @@ class Asked:
     source: str | None = None
     target: str | None = None
     label: str | None = None
+    separator: str | None = None
     references: tuple[Path, ...] = ()
     tokenize: str | None = None
     ensemble: tuple[str, ...] = ()
