@@ -172,6 +172,14 @@ def test_a_term_that_comes_by_itself_is_not_said_twice() -> None:
     assert bound.score == pytest.approx(free.score)
 
 
+def test_a_term_that_is_given_twice_is_said_twice() -> None:
+    terms = Terms([("{0}",), ("ox",), ("{0}",)], SPELLER)
+    assert [terms.measure(text).whole for text in (b"{0} ox", b"{0}{0} ox")] == [False, True]
+    engine = RandomTranslator(V, 4, eos=2.0)
+    ((best,),) = translate(engine, [[9, 10]], BeamPlan(3, 24), [Wish(terms=terms)])
+    assert BYTES.decode(best.ids).count("{0}") == 2
+
+
 def test_a_term_is_a_word_of_its_own_where_words_are_spaced() -> None:
     terms = Terms([("12",)], SPELLER)
     assert terms.measure(b"12").whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from textrnn.errors import UsageError
 from textrnn.tokenizers import EOS, Tokenizer
@@ -112,7 +113,8 @@ class Terms:
 
     A term is in place where its characters are, however they were cut into tokens, with no letter
     or digit touching it on either side where its script writes spaces between words. So a term may
-    be found without having been asked for, and one that was begun may be left again.
+    be found without having been asked for, and one that was begun may be left again. A term that is
+    given twice must be there twice.
 
     Args:
         terms: for each term its alternatives.
@@ -131,6 +133,8 @@ class Terms:
     def __init__(self, terms: Sequence[Sequence[str]], speller: Speller) -> None:
         self.speller = speller
         self._found = [_pattern(alternatives) for alternatives in terms]
+        given = [tuple(alternatives) for alternatives in terms]
+        self._times = [given[: place + 1].count(one) for place, one in enumerate(given)]
         self._forms = [self._forms_of(alternatives) for alternatives in terms]
         self._sizes = [max(len(form.ids) for form in forms) for forms in self._forms]
         self.levels = sum(self._sizes)
@@ -155,8 +159,9 @@ class Terms:
         shown = text.decode(errors="replace")
         level, missing, wanted = 0, 0, []
         begun: tuple[int, int, int] | None = None  # tokens in place, tokens more, what comes next
-        for found, forms, size in zip(self._found, self._forms, self._sizes, strict=True):
-            if found.search(shown):
+        asked = zip(self._found, self._times, self._forms, self._sizes, strict=True)
+        for found, times, forms, size in asked:
+            if sum(1 for _ in islice(found.finditer(shown), times)) == times:
                 level += size
                 continue
             missing += size

@@ -128,7 +128,8 @@ def _lacking(coder: Coder, jobs: Sequence[Job], drafts: dict[Request, list[Draft
         terms = list(job.terms)
         room = _LONGEST_COPY - sum(len(coder.speller.encode(term[0]) or ()) for term in terms)
         for term in _missing(job, drafts[job.request]):
-            spelt = None if term in terms else coder.speller.encode(term[0])
+            often = terms.count(term) >= max(1, job.request.text.count(term[0]))
+            spelt = None if often else coder.speller.encode(term[0])
             if spelt is not None and len(spelt) <= room:
                 room -= len(spelt)
                 terms.append(term)
