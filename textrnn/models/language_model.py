@@ -160,7 +160,9 @@ class LanguageModel:
         config.json), then from the defaults; the result's ``settings`` say what was applied. A text
         depends on (seed, its index among the samples of its prompt) and on nothing else: a prompt
         in a list gives the same text as alone. (8-bit graphs round a product of many rows
-        otherwise than that of one, in its last bits; rarely, that decides a token.)
+        otherwise than that of one, some 1e-5 in a logit. That decides a token now and then: of 64
+        texts of 60 tokens by stories-en, in none to two of greedy ones, in five to eight of drawn
+        ones.)
 
         Returns:
             One result for one prompt and one sample; else a list, all samples of the first prompt

@@ -107,8 +107,9 @@ class Pool:
 
     Each step gives one token to every text that is running. A text that is done leaves, and those
     that wait take its place at the next step, their prompts read together. Each text is the one
-    that :meth:`LanguageModel.generate` gives alone, whatever the settings of those beside it. One
-    that fails does so for itself. To be used by one thread.
+    that :meth:`LanguageModel.generate` gives alone, whatever the settings of those beside it, but
+    for the rounding that is described there. One that fails does so for itself. To be used by one
+    thread.
 
     Args:
         model: the language model.
