@@ -58,6 +58,7 @@ class Search:
         self._grid = Grid(plan.beam_size, wishes)
         limits = [plan.max_new_tokens if wish.limit is None else wish.limit for wish in wishes]
         least = [len(wish.prefix) for wish in wishes]
+        self._longest_prefix = max(least, default=0)
         self._limits = np.maximum(limits, least) + np.array(self._grid.granted)
         self._soonest = self._limits.min(initial=np.iinfo(np.int64).max)
         self._guarded = np.array([wish.guarded for wish in wishes])
@@ -168,15 +169,19 @@ class Search:
         if self._history is None or self._plan.guard is None:
             return logits
         rows, tokens = self._plan.guard.bans(self._history.window())
-        guarded = self._guarded[self._sentences[rows]]
-        if not guarded.any():
+        if len(rows):
+            guarded = self._guarded[self._sentences[rows]]
+            rows, tokens = rows[guarded], tokens[guarded]
+        if not len(rows):
             return logits
         left = np.array(logits)
-        left[rows[guarded], tokens[guarded]] = -np.inf
+        left[rows, tokens] = -np.inf
         return left
 
     def _forced(self, count: int) -> list[tuple[Ids, int]]:
         """The rows of sentences whose prefix goes on, and the token that comes next."""
+        if count >= self._longest_prefix:
+            return []
         return [
             (np.flatnonzero(self._sentences == sentence), wish.prefix[count])
             for sentence, wish in enumerate(self._wishes)
