@@ -41,10 +41,11 @@ def test_doctor(run: Any) -> None:
     assert done.err
 
 
+@pytest.mark.parametrize("kind", ["ImportError", "OSError"])
 def test_a_package_that_does_not_load_is_broken(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('no libgomp.so.1')")
+    (tmp_path / "onnxruntime.py").write_text(f"raise {kind}('no libgomp.so.1')")
     monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     (found,) = (finding for finding in packages() if finding.name == "onnxruntime")

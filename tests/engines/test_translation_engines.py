@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -16,6 +19,7 @@ from textrnn.config import (
     TranslationHeadSettings,
 )
 from textrnn.engines import FAMILY, Floats, Ids, State, TranslationEngine, open_engine
+from textrnn.engines._onnx_translation import OnnxTranslationEngine
 from textrnn.generation import pad_right
 from textrnn.model_folder import FolderContents, ModelFolder, write_model_folder
 from textrnn.nn.attention import FAMILY as ATTENTIONS
@@ -119,6 +123,38 @@ def greedy(engine: TranslationEngine, sources: list[list[int]], steps: int = 12)
         logits, state = engine.step(columns[-1], state)
         columns.append(logits.argmax(1))
     return np.stack(columns, 1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_graphs_of_before_that_take_lengths_still_run(
+    make_translator: Any, tmp_path: Path, precision: str
+) -> None:
+    folder = make_translator("additive", precision)
+    graphs = tmp_path / "onnx"
+    shutil.copytree(folder.path / "onnx", graphs)
+    model = onnx.load(graphs / "step.onnx", load_external_data=False)
+    (mask,) = (value for value in model.graph.input if value.name == "mask")
+    model.graph.input.remove(mask)
+    lengths = onnx.helper.make_tensor_value_info("lengths", onnx.TensorProto.INT64, ["sentences"])
+    model.graph.input.append(lengths)
+    for name, value in {"nought": 0, "one": 1, "last": [1]}.items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(value), name))
+    node = onnx.helper.make_node
+    before = [
+        node("Shape", ["keys"], ["sizes"]),
+        node("Gather", ["sizes", "one"], ["width"]),
+        node("Range", ["nought", "width", "one"], ["times"]),
+        node("Unsqueeze", ["lengths", "last"], ["ends"]),
+        node("Less", ["times", "ends"], ["mask"]),
+    ]
+    nodes = [*before, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, graphs / "step.onnx")
+    old = OnnxTranslationEngine(graphs, folder.parameters_sha256)
+    sources = some_rows(5, 1, 9)
+    found = greedy(old, sources), greedy(open_engine(folder, engine="onnx"), sources)
+    np.testing.assert_array_equal(*found)
 
 
 def test_it_says_who_it_is(engine: TranslationEngine) -> None:

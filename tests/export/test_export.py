@@ -425,10 +425,11 @@ def test_without_onnxruntime_torch_runs_it(
         recipe.export(folders["int8"].path)
 
 
+@pytest.mark.parametrize("kind", ["ImportError", "OSError"])
 def test_where_onnxruntime_does_not_load_torch_runs_it(
-    folders: dict[str, ModelFolder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    folders: dict[str, ModelFolder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('no libgomp.so.1')")
+    (tmp_path / "onnxruntime.py").write_text(f"raise {kind}('no libgomp.so.1')")
     monkeypatch.delitem(sys.modules, "onnxruntime")
     monkeypatch.syspath_prepend(tmp_path)
     assert open_engine(folders["int8"]).name == "torch"

@@ -285,6 +285,14 @@ def test_the_smallest_temperatures_leave_the_likeliest(value: float) -> None:
     assert weights.tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
+@pytest.mark.parametrize("value", [1e30, 1e39, 1e300])
+def test_the_greatest_temperatures_leave_what_is_left_alike(value: float) -> None:
+    logits = np.array([[3.0, -np.inf, 4.0, -3.0]], np.float32)
+    with np.errstate(all="raise", under="ignore"):
+        weights = Shortlist(Temperature(value)(np.array([[2]]), logits)[0]).weights
+    assert weights.tolist() == [1.0, 0.0, 1.0, 1.0]
+
+
 def test_penalties_count_as_they_say() -> None:
     even, seen = logits(0, 0, 0, 0, 2, 2, 2), ids(4, 4, 5)
     assert PresencePenalty(0.5)(seen, even)[0, 4:].tolist() == [1.5, 1.5, 2.0]

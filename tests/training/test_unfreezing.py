@@ -45,6 +45,16 @@ def test_an_end_at_which_the_last_group_would_begin_is_too_short() -> None:
     assert over(10, epochs=1, unfreeze={"every": 0.5})[3:6] == [2, 3, 3]
 
 
+def test_what_has_begun_goes_on_when_the_pace_quickens() -> None:
+    settings = RunSettings(minutes=60, unfreeze={"every": 1})
+    slow = Progress(80, 0, 80, seconds=25 * 60.0)
+    assert unfrozen(settings, slow, 100, 3) == 3
+    quick = Progress(98, 0, 98, seconds=26 * 60.0)
+    assert unfrozen(settings, quick, 100, 3) == 1
+    quick.unfrozen = 3
+    assert unfrozen(settings, quick, 100, 3) == 3
+
+
 def test_what_is_never_to_be_unfrozen_stays() -> None:
     for given in ({"epochs": 1}, {"epochs": 1, "minutes": 0.1}):
         assert over(10, **given, unfreeze={"every": 1}) == [1] * 10

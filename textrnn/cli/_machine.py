@@ -79,7 +79,7 @@ def _package(requirement: str, fix: str, without: str) -> Finding:
     try:
         if name in LOADED:
             import_module(name)
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         return Finding(name, f"{version} does not load: {error}", "broken", fix)
     return Finding(name, version)
 

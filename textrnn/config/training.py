@@ -70,9 +70,9 @@ class ScheduleSettings(KindSettings):
 class UnfreezeSettings(Settings):
     """Unfreezing, top first (arXiv:1801.06146, section 3.3): a group each ``every`` epochs.
 
-    In a run that is too short for that, by its epochs, its steps or at its pace by its minutes, the
-    groups follow each other sooner, so that all learn after a third of it. An ``every`` of no less
-    than the run's ``epochs`` leaves all but the top as it is.
+    In a run that is so short that the last group would get no step, by its epochs, its steps or at
+    its pace by its minutes, the groups follow each other sooner, so that all learn after a third of
+    it. An ``every`` of no less than the run's ``epochs`` leaves all but the top as it is.
     """
 
     every: Positive = 1.0

@@ -25,7 +25,7 @@ def onnx_runtime() -> Any:
         import onnxruntime
     except ModuleNotFoundError as error:
         raise EngineError("it needs onnxruntime: pip install onnxruntime") from error
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise EngineError(f"onnxruntime is installed but does not load: {error}") from error
     return onnxruntime
 

@@ -122,7 +122,7 @@ def _of_network(graph: Graph) -> Run:
 def _of_file(path: Path, graph: Graph) -> Run:
     try:
         import onnxruntime
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise EngineError(f"checking graphs needs onnxruntime, which fails: {error}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

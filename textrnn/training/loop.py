@@ -214,9 +214,9 @@ class Trainer:
     def _unfreeze(self) -> None:
         """Let the next groups learn when their time has come, and wrap the network anew."""
         count = unfrozen(self.settings, self.progress, self._epoch_batches, len(self.groups))
-        if count <= self._unfrozen:  # a run in minutes may turn out to be longer than it seemed
+        if count == self._unfrozen:
             return
-        self._unfrozen = count
+        self._unfrozen = self.progress.unfrozen = count
         for depth, group in enumerate(self.groups):
             for parameter in group:
                 parameter.requires_grad_(depth < count)

@@ -30,6 +30,7 @@ class Progress:
             schedule.
         plateaus: how often the plateau schedule lowered the rate.
         criteria: of all evaluations, for NT-ASGD's trigger.
+        unfrozen: groups that learn, where they are unfrozen one after the other.
     """
 
     step: int = 0
@@ -43,6 +44,7 @@ class Progress:
     stalled: int = 0
     plateaus: int = 0
     criteria: tuple[float, ...] = ()
+    unfrozen: int = 0
 
     def epochs(self, batches: int) -> float:
         """Epochs done, a fraction, where an epoch has ``batches`` batches."""

@@ -21,6 +21,8 @@ def is_kept_frozen(settings: RunSettings) -> bool:
 def unfrozen(settings: RunSettings, progress: Progress, batches: int, groups: int) -> int:
     """How many groups learn; see :class:`~textrnn.config.UnfreezeSettings`.
 
+    Those that have begun go on: a run in minutes may turn out to be longer than it seemed.
+
     Args:
         settings: of the run.
         progress: where it stands.
@@ -34,7 +36,7 @@ def unfrozen(settings: RunSettings, progress: Progress, batches: int, groups: in
     if settings.unfreeze is None:
         return groups
     every, epochs = settings.unfreeze.every, progress.epochs(batches)
-    count = 1 + int(epochs / every)
+    count = max(progress.unfrozen, 1 + int(epochs / every))
     done = progress.done(settings, batches)
     whole = (groups - 1) * every
     too_short = done * whole >= epochs * (1 - 1e-9)  # at this pace the last group gets no step

@@ -11,7 +11,7 @@ from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["Temperature"]
 
-_LEAST = np.float32(1e-30)  # what is below it chooses as it does, and float32 could not divide by
+_LEAST, _MOST = 1e-30, 1e30  # what is beyond them chooses as they do, and float32 cannot hold it
 
 
 @dataclass(frozen=True)
@@ -36,5 +36,5 @@ class Temperature(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """All tokens, each logit divided by the temperature."""
-        value = max(np.float32(self.value), _LEAST)
+        value = np.float32(min(max(self.value, _LEAST), _MOST))
         return left.changed(left.logits / value, greatest=float(np.float32(left.greatest) / value))

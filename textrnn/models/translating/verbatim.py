@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from itertools import repeat
 
 from textrnn.models.translating.tags import find_tags, taken_out
@@ -22,6 +22,8 @@ _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,'’\u00a0\u202f]\d+)*(?![\w:])")
 _JOINED = re.compile(r"(?<![\w.,:-])\d+(?:[-–]\d+)+(?![\w:-]|[.,]\d)")
 _WRITTEN = re.compile(r"\d+(?:[.,:'’\u00a0\u202f]\d+)*")
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?P<mark>[.,'’\u00a0\u202f])\d{3}(?:(?P=mark)\d{3})*")
+_SPACED = re.compile(r"(?<![\w.,:-])[1-9]\d{0,2}(?: \d{3})+(?![\w:-])")
+_NO_BREAK = "\u00a0"
 _CLOCK = re.compile(r"\d\d?\.[0-5]\d")  # perhaps a time, as German writes it
 _SMALL = re.compile(r"0?\d|1[0-2]")  # often written as a word
 
@@ -51,34 +53,63 @@ def verbatim_parts(text: str) -> list[tuple[int, int]]:
 def missing_terms(source: str, translation: str) -> Iterator[tuple[str, ...]]:
     """What a source has and its translation lacks: for each the ways it may be written.
 
-    An address, a placeholder or a phone number with its country is written in one way, as often as
-    the source has it. Of a date or a score, such as 3-2, all numbers are to be there. A number may
-    have a point for a comma, or the other way round, and none where they part thousands; 6.30 may
-    be 6:30. Whole numbers under 13 and times may be written as they please.
+    An address, a placeholder or a phone number with its country is written in one way; these and
+    numbers come as often as in the source. A number may have a point for a comma, or the other way
+    round, and none where they part thousands; 6.30 may be 6:30. Whole numbers under 13 and times
+    may be written as they please. Of those that are joined, as in a date or a score, all are to be
+    there, but for one under 13 beside a greater one, or all where none is greater; where the
+    translation has numbers that the source has not, these too.
 
     >>> list(missing_terms("1,250 of {n} at 5:30, 3-2", "1250 um halb sechs, 3:2"))
     [('{n}',)]
     """
-    rest = source
+    rest, translation = _grouped(source), _grouped(translation)
     for pattern in (_ADDRESS, _PLACEHOLDER, _PHONE):
-        for text, times in Counter(found[0] for found in pattern.finditer(rest)).items():
+        for text, times in _counted(pattern, rest):
             yield from repeat((text,), times - translation.count(text))
         rest = pattern.sub(" ", rest)
-    numbers = [found[0] for found in _WRITTEN.finditer(translation)]
-    parts = {part for number in numbers for part in number.split(":")}
-    single = _whole_numbers(translation)
-    for joined in dict.fromkeys(found[0] for found in _JOINED.finditer(rest)):
-        if not _whole_numbers(joined) <= single:
-            yield (joined,)
+    single = Counter(_whole_numbers(translation))
+    others = any(_is_foreign(found[0], rest) for found in _WRITTEN.finditer(translation))
+    for joined, times in _counted(_JOINED, rest):
+        parts = Counter(_whole_numbers(joined))
+        there = min(single[part] // each for part, each in parts.items())
+        if others or not _may_be_in_words(parts, single):
+            yield from repeat((joined,), times - there)
     rest = _JOINED.sub(" ", rest)
-    written = set(numbers).union(*map(_readings, parts))
-    for number in dict.fromkeys(found[0] for found in _NUMBER.finditer(rest)):
+    numbers = [found[0] for found in _WRITTEN.finditer(translation)]
+    written = [{number}.union(*map(_readings, number.split(":"))) for number in numbers]
+    for number, times in _counted(_NUMBER, rest):
+        if _SMALL.fullmatch(number):
+            continue
         clock = number.replace(".", ":") if _CLOCK.fullmatch(number) else number
-        known = clock in written or not written.isdisjoint(_readings(number))
-        if not known and not _SMALL.fullmatch(number):
-            swapped = number.translate(str.maketrans(",.", ".,"))
-            same = swapped if _readings(swapped) == _readings(number) else number
-            yield tuple(dict.fromkeys((number, same, clock)))
+        readings = _readings(number) | {clock}
+        there = sum(not readings.isdisjoint(one) for one in written)
+        swapped = number.translate(str.maketrans(",.", ".,"))
+        same = swapped if _readings(swapped) == _readings(number) else number
+        forms = (form.replace(_NO_BREAK, " ") for form in (number, same, clock))
+        yield from repeat(tuple(dict.fromkeys(forms)), times - there)
+
+
+def _grouped(text: str) -> str:
+    """The same with spaces that do not break where they part thousands."""
+    return _SPACED.sub(lambda found: found[0].replace(" ", _NO_BREAK), text)
+
+
+def _counted(pattern: re.Pattern[str], text: str) -> Iterable[tuple[str, int]]:
+    return Counter(found[0] for found in pattern.finditer(text)).items()
+
+
+def _is_foreign(number: str, source: str) -> bool:
+    """Whether a number of a translation is none of the source's, nor made of them."""
+    own = {*_whole_numbers(source), *(_digits(found[0]) for found in _WRITTEN.finditer(source))}
+    return _digits(number) not in own and not own.issuperset(_whole_numbers(number))
+
+
+def _may_be_in_words(parts: Collection[str], there: Container[str]) -> bool:
+    """Whether those numbers of a date or a score that are not there may be written as words."""
+    lacking = [part for part in parts if part not in there]
+    small = [part for part in parts if _SMALL.fullmatch(part)]
+    return set(lacking) <= set(small) and (len(small) == len(parts) or len(lacking) < 2)
 
 
 def _readings(number: str) -> set[str]:
@@ -97,5 +128,9 @@ def _readings(number: str) -> set[str]:
     return found or {number}
 
 
-def _whole_numbers(text: str) -> set[str]:
-    return {digits.lstrip("0") for digits in re.findall(r"\d+", text)}
+def _whole_numbers(text: str) -> list[str]:
+    return [digits.lstrip("0") or "0" for digits in re.findall(r"\d+", text)]
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
