@@ -267,6 +267,8 @@ def test_what_has_nothing_to_translate(text: str) -> None:
         ("16.99 or 123.45", "", [("16.99", "16,99"), ("123.45", "123,45")]),
         ("Call +49 (170) 123-4567 now", "Ruf an", [("+49 (170) 123-4567",)]),
         ("Call +49 170 1234567.", "Ruf +49 170 1234567 an.", []),
+        ("Call +49 170 123 456.", "Ruf an.", [("+49 170 123 456",)]),
+        ("2-3 at https://a.org/2024", "zwei bis drei auf https://a.org/2024", []),
     ],
 )
 def test_what_should_have_come_through(

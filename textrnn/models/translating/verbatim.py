@@ -63,22 +63,29 @@ def missing_terms(source: str, translation: str) -> Iterator[tuple[str, ...]]:
     >>> list(missing_terms("1,250 of {n} at 5:30, 3-2", "1250 um halb sechs, 3:2"))
     [('{n}',)]
     """
-    rest, translation = _grouped(source), _grouped(translation)
+    rest, said = source, translation
     for pattern in (_ADDRESS, _PLACEHOLDER, _PHONE):
         for text, times in _counted(pattern, rest):
             yield from repeat((text,), times - translation.count(text))
-        rest = pattern.sub(" ", rest)
-    single = Counter(_whole_numbers(translation))
-    others = any(_is_foreign(found[0], rest) for found in _WRITTEN.finditer(translation))
-    for joined, times in _counted(_JOINED, rest):
+        rest, said = pattern.sub(" ", rest), pattern.sub(" ", said)
+    rest, said = _grouped(rest), _grouped(said)
+    yield from _missing_joined(rest, said)
+    yield from _missing_numbers(_JOINED.sub(" ", rest), said)
+
+
+def _missing_joined(source: str, translation: str) -> Iterator[tuple[str, ...]]:
+    there, others = Counter(_whole_numbers(translation)), _has_others(translation, source)
+    for joined, times in _counted(_JOINED, source):
         parts = Counter(_whole_numbers(joined))
-        there = min(single[part] // each for part, each in parts.items())
-        if others or not _may_be_in_words(parts, single):
-            yield from repeat((joined,), times - there)
-    rest = _JOINED.sub(" ", rest)
+        whole = min(there[part] // each for part, each in parts.items())
+        if others or not _may_be_in_words(parts, there):
+            yield from repeat((joined,), times - whole)
+
+
+def _missing_numbers(source: str, translation: str) -> Iterator[tuple[str, ...]]:
     numbers = [found[0] for found in _WRITTEN.finditer(translation)]
     written = [{number}.union(*map(_readings, number.split(":"))) for number in numbers]
-    for number, times in _counted(_NUMBER, rest):
+    for number, times in _counted(_NUMBER, source):
         if _SMALL.fullmatch(number):
             continue
         clock = number.replace(".", ":") if _CLOCK.fullmatch(number) else number
@@ -99,10 +106,13 @@ def _counted(pattern: re.Pattern[str], text: str) -> Iterable[tuple[str, int]]:
     return Counter(found[0] for found in pattern.finditer(text)).items()
 
 
-def _is_foreign(number: str, source: str) -> bool:
-    """Whether a number of a translation is none of the source's, nor made of them."""
+def _has_others(translation: str, source: str) -> bool:
+    """Whether a translation has a number that is none of the source's, nor made of them."""
     own = {*_whole_numbers(source), *(_digits(found[0]) for found in _WRITTEN.finditer(source))}
-    return _digits(number) not in own and not own.issuperset(_whole_numbers(number))
+    return any(
+        _digits(number) not in own and not own.issuperset(_whole_numbers(number))
+        for number in (found[0] for found in _WRITTEN.finditer(translation))
+    )
 
 
 def _may_be_in_words(parts: Collection[str], there: Container[str]) -> bool:
