@@ -8,7 +8,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from textrnn.data.sources import hub_name, read_hub, read_text
+from textrnn.data.hub import hub_name, read_hub
+from textrnn.data.sources import read_text
 from textrnn.data.tables import has_cells, numbered_columns, read_cells, read_records
 from textrnn.errors import DataError
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -22,8 +22,10 @@ from textrnn.data.pair_sources import PairSource
 from textrnn.errors import DataError, UsageError
 from textrnn.tokenizers import UNK, Tokenizer
 
-__all__ = ["PairCorpus", "Pairs", "PairsFrom", "prepare_pairs"]
+__all__ = ["EMPTY", "PairCorpus", "Pairs", "PairsFrom", "left_out", "prepare_pairs"]
 
+EMPTY = "with an empty side"
+"""Why a pair is left out of which a side says nothing."""
 PAIRS_AT_ONCE = 20_000
 Ids = NDArray[np.integer[Any]]
 
@@ -95,14 +97,20 @@ class PairCorpus:
 
     def report(self) -> str | None:
         """What was left out and why, in a sentence; None where nothing was."""
-        if not self.dropped:
-            return None
-        reasons = "; ".join(
-            f"{count:,} {reason} (the first: {self.examples[reason]})"
-            for reason, count in self.dropped.items()
-        )
-        whole = self.size + sum(self.dropped.values())
-        return f"{self.name}: {self.size:,} of {whole:,} pairs are used; left out: {reasons}"
+        return left_out(self.name, self.size, self.dropped, self.examples)
+
+
+def left_out(
+    name: str, kept: int, dropped: Mapping[str, int], examples: Mapping[str, str]
+) -> str | None:
+    """What of a set's pairs is left out, by reason, in a sentence; None where nothing is."""
+    if not dropped:
+        return None
+    reasons = "; ".join(
+        f"{count:,} {reason} (the first: {examples[reason]})" for reason, count in dropped.items()
+    )
+    whole = kept + sum(dropped.values())
+    return f"{name}: {kept:,} of {whole:,} pairs are used; left out: {reasons}"
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,7 @@ class PairsFrom:
     def refusal(self, source: Sequence[int], target: Sequence[int]) -> str | None:
         """Why a pair is left out, or None."""
         if not source or not target:
-            return "with an empty side"
+            return EMPTY
         short, long = sorted((len(source), len(target)))
         if self.max_length is not None and long > self.max_length:
             return f"longer than {self.max_length} tokens"

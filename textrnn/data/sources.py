@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from textrnn.config import DataSettings, SetSettings
+from textrnn.data.hub import hub_name, read_hub
 from textrnn.errors import DataError
 
 __all__ = [
@@ -23,11 +24,9 @@ __all__ = [
     "ending_of",
     "files_near",
     "find_text",
-    "hub_name",
     "is_hub_set",
     "is_table",
     "open_source",
-    "read_hub",
     "read_rows",
     "read_text",
 ]
@@ -153,34 +152,6 @@ def is_hub_set(path: str, split: str, names: Sequence[str]) -> bool:
     if len(names) > 1:
         raise DataError(f"data.{split}: a hub set has one split for each of train, valid and test")
     return True
-
-
-def hub_name(path: str, split: str, configuration: str | None) -> str:
-    """What to call a split of a set on the hub.
-
-    >>> hub_name("Salesforce/wikitext", "train", "wikitext-2-v1")
-    'Salesforce/wikitext (wikitext-2-v1), split train'
-    """
-    return f"{path} ({configuration}), split {split}" if configuration else f"{path}, split {split}"
-
-
-def read_hub(path: str, split: str, name: str | None, revision: str | None) -> Iterator[Any]:
-    """The rows of a split of a set on the hub, as they come.
-
-    Raises:
-        DataError: the hub cannot be reached, or has no such set or split.
-    """
-    from datasets import load_dataset
-
-    try:
-        yield from load_dataset(path, name, split=split, revision=revision, streaming=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        configuration = f" ({name})" if name else ""
-        raise DataError(
-            f"cannot read {path}{configuration}, split {split} from the hub "
-            f"({type(error).__name__}: {reason}); for local files, set data.path to their folder"
-        ) from error
 
 
 def _find(folder: Path, name: str, split: str) -> list[Path]:

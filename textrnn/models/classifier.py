@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.errors import UsageError
+from textrnn.models._texts import as_texts
 from textrnn.models.classifying import (
     UNSURE,
     Classified,
@@ -110,8 +111,8 @@ class SentimentClassifier:
             batch_size: texts at once; changes the speed only.
 
         Raises:
-            UsageError: a threshold that is no probability, a batch size below 1, or an explanation
-                by models that cut the text into different tokens.
+            UsageError: something else than text, a threshold that is no probability, a batch size
+                below 1, or an explanation by models that cut the text into different tokens.
             DataError: a text that UTF-8 cannot write.
             MissingExtraError: an explanation on the engine torch, and captum is not installed.
         """
@@ -119,7 +120,7 @@ class SentimentClassifier:
             raise UsageError(f"threshold is {threshold:g}: give a probability from 0 to 1")
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}: give 1 or more")
-        texts = [text] if isinstance(text, str) else list(text)
+        texts = as_texts(text)
         table = self.probabilities(texts, batch_size)
         results = [
             self._result(one, values, threshold, explain)

@@ -19,6 +19,7 @@ from textrnn.model_folder import (
     open_model_folder,
     write_model_folder,
 )
+from textrnn.model_folder.config import CONFIG
 from textrnn.tasks import FAMILY, network_from_folder
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def make_graphs(
 
 def _refuse_another(output: Path, folder: ModelFolder) -> None:
     """Leave a folder alone that holds parameters which are not those of the export."""
-    if (output / "config.json").exists():
+    if (output / CONFIG).exists():
         there = open_model_folder(output, graphs=False)
         if there.parameters_sha256 != folder.parameters_sha256:
             raise ModelFolderError(f"{output}: another model is there: choose another name")

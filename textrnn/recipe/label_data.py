@@ -12,6 +12,7 @@ from textrnn.data.labels import named_labels
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
 from textrnn.recipe.label_scores import find_labelled, folder_labels
+from textrnn.recipe.run_folder import RECIPE
 from textrnn.recipe.tasks._base import Asked, HeldOut
 from textrnn.tokenizers import fold_markup
 
@@ -68,7 +69,7 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
 
 def old_labelled(folder: ModelFolder) -> Asked | None:
     """The validation texts of the model's own recipe, where they are one file here."""
-    recipe = folder.path / "training" / "recipe.yaml"
+    recipe = folder.path / RECIPE
     try:
         data = validate(LabelledDataSettings, read_yaml(recipe)["data"], str(recipe))
         found = open_labelled(data, "valid", named_labels(data))

@@ -23,13 +23,13 @@ from textrnn.metrics import (
 )
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.models.classifier import SentimentClassifier
+from textrnn.recipe.run_folder import RECIPE
 from textrnn.recipe.tasks._base import Asked, Figures
 from textrnn.recipe.text_scores import local_or_hub
 from textrnn.tokenizers import fold_markup
 
 __all__ = ["compare_on_labels", "find_labelled", "folder_labels", "read_labelled", "score_labels"]
 
-RECIPE = "training/recipe.yaml"
 MOST_CLASSES = 30
 """Of which each one's scores are given."""
 

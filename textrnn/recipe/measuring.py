@@ -15,11 +15,11 @@ from torch import nn
 from textrnn.errors import UsageError
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.models.measuring import least_seconds
+from textrnn.recipe.run_folder import RECIPE
 from textrnn.tasks import network_from_folder
 
 __all__ = ["TrainingSpeed", "measure_training"]
 
-RECIPE = "training/recipe.yaml"
 SENTENCE = 16
 """Tokens of each side of a translator's pair."""
 

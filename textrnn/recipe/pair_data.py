@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -28,6 +29,7 @@ from textrnn.data import (
     open_pairs,
     prepare_pairs,
 )
+from textrnn.data.pairs import EMPTY, left_out
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
 from textrnn.recipe.pair_scores import (
@@ -37,6 +39,7 @@ from textrnn.recipe.pair_scores import (
     sides_of,
     tokenization_of,
 )
+from textrnn.recipe.run_folder import RECIPE
 from textrnn.recipe.tasks._base import Asked, HeldOut
 from textrnn.tasks.translation import ValidationPairs
 from textrnn.tokenizers import EOS, fold_spaces
@@ -181,7 +184,7 @@ def asked_for(data: PairDataSettings, split: str) -> Asked | None:
 
 def old_data(folder: ModelFolder) -> PairDataSettings | None:
     """The data section of a translator's own recipe, where there is one."""
-    recipe = folder.path / "training" / "recipe.yaml"
+    recipe = folder.path / RECIPE
     if not recipe.exists():
         return None
     try:
@@ -212,18 +215,17 @@ def hold_out(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
     name = ", ".join(each.name for each in sets)
     remarks = [remark for pairs in sets for remark in pairs.remarks()]
     pairs: list[tuple[str, str]] = []
-    empty: list[str] = []
+    dropped: Counter[str] = Counter()
+    examples: dict[str, str] = {}
     for place_of, pair in chain.from_iterable(each.numbered_pairs() for each in sets):
         source, target = _folded(pair)
         if source and target:
             pairs.append((source, target))
         else:
-            empty.append(place_of)
-    if empty:
-        remarks.append(
-            f"{name}: {len(pairs):,} of {len(pairs) + len(empty):,} pairs are used; left out: "
-            f"{len(empty):,} with an empty side (the first: {empty[0]})"
-        )
+            dropped[EMPTY] += 1
+            examples.setdefault(EMPTY, place_of)
+    if remark := left_out(name, len(pairs), dropped, examples):
+        remarks.append(remark)
     held = pairs[HELD_OUT - 1 :: HELD_OUT] or pairs[-1:]
     kept_out = {source for source, _ in held}
     kept = [pair for pair in pairs if pair[0] not in kept_out]

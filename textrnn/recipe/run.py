@@ -29,7 +29,7 @@ from textrnn.recipe.assembly import Assembly, assemble
 from textrnn.recipe.card import model_card, reached_line, versions
 from textrnn.recipe.catalogue import load_recipe
 from textrnn.recipe.exporting import make_graphs
-from textrnn.recipe.run_folder import RunFolder, recipe_text
+from textrnn.recipe.run_folder import RECIPE, RunFolder, recipe_text
 from textrnn.recipe.tasks import Figures
 from textrnn.tasks import state_tensors
 from textrnn.training import Event, Finished, Notice, Trainer, make_accelerator
@@ -230,7 +230,7 @@ class _Ending:
             **self.assembly.config(),
         }
         extra: dict[str, bytes | Path] = {
-            "training/recipe.yaml": recipe_text(self.plan.written(recipe)).encode(),
+            RECIPE: recipe_text(self.plan.written(recipe)).encode(),
             "training/metrics.jsonl": thinned_metrics(self.plan.folder.metrics),
             "training/versions.json": json.dumps(versions(), indent=1).encode(),
             "training/scores.json": json.dumps(scores, indent=1).encode(),

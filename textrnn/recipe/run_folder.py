@@ -13,7 +13,10 @@ import yaml
 from textrnn.config import Recipe
 from textrnn.errors import UsageError
 
-__all__ = ["RunFolder", "recipe_text"]
+__all__ = ["RECIPE", "RunFolder", "recipe_text"]
+
+RECIPE = "training/recipe.yaml"
+"""Where a model folder has the recipe that it was trained by."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from textrnn.errors import DataError, TextRNNError, UsageError
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.recipe.answering import writing_speed
+from textrnn.recipe.run_folder import RECIPE
 from textrnn.recipe.tasks._base import (
     Asked,
     Assembly,
@@ -222,7 +223,7 @@ class LanguageModelAssembly(Assembly):
     @classmethod
     def old_validation(cls, folder: ModelFolder) -> Asked | None:
         """The validation text of the model's own recipe, where it lies on this machine."""
-        recipe = folder.path / "training" / "recipe.yaml"
+        recipe = folder.path / RECIPE
         if not recipe.exists():
             return None
         try:
