@@ -20,8 +20,11 @@ from hypothesis import settings
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
-settings.register_profile("no deadline", deadline=None)  # a first call imports, a machine is busy
-settings.load_profile("no deadline")
+# No deadline: a first call imports, a machine is busy. The same examples each time, so that a run
+# says something of the code alone; `pytest --hypothesis-profile=search` looks for new ones.
+settings.register_profile("search", deadline=None)
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.load_profile("same")
 
 RECIPE = """\
 # A character model of a toy language, for tests.
