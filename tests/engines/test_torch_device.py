@@ -19,7 +19,7 @@ from textrnn.config import EncoderSettings, LanguageModelHeadSettings
 from textrnn.engines._torch_device import DeviceLogits, RecordedSteps, record_on_cuda
 from textrnn.engines.torch import TorchEngine
 from textrnn.generation import BeamPlan, beam_search
-from textrnn.generation.candidates import best_tokens, log_totals
+from textrnn.generation.candidates import NEVER, best_tokens, log_totals
 from textrnn.tasks.language_modeling import LanguageModelNetwork
 
 V = 40
@@ -48,8 +48,11 @@ def test_the_best_and_the_totals_are_those_of_the_array(count: int) -> None:
     if count >= 10:  # of more equal ones than are wanted, it is not said which
         array[2, 10:20] = array[2].max() + 1
     held = DeviceLogits(torch.from_numpy(array))
-    for found, wanted in zip(best_tokens(held, count), best_tokens(array, count), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-6)  # ids exactly, totals as they round
+    (best, *totals), (there, *wanted) = best_tokens(held, count), best_tokens(array, count)
+    pairs = set(zip(there.rows.tolist(), there.ids.tolist(), there.values.tolist(), strict=True))
+    assert pairs >= set(zip(*(part.tolist() for part in best), strict=True))
+    np.testing.assert_array_equal(np.bincount(best.rows), [min(count, V - NEVER)] * 6)
+    np.testing.assert_allclose(totals, wanted, rtol=1e-6)  # as they round
     for found, wanted in zip(log_totals(held), log_totals(array), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
     assert (len(held), held.shape) == (6, (6, V))

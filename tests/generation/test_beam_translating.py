@@ -29,7 +29,7 @@ from textrnn.generation import (
     generate_tokens,
     pad_right,
 )
-from textrnn.generation.candidates import best_tokens, log_totals
+from textrnn.generation.candidates import log_totals
 from textrnn.tokenizers import BOS, EOS, UNK, TokenizerSettings
 from textrnn.tokenizers.byte import ByteTokenizer
 from textrnn.tokenizers.word import WordTokenizer
@@ -366,20 +366,6 @@ def test_the_guard_bans_what_would_come_too_often(ids: list[int], times: int, sp
     assert set(tokens.tolist()) == wanted
     new = guard(np.array([ids]), np.zeros((1, 7), np.float32))
     assert set(np.flatnonzero(np.isinf(new[0])).tolist()) == wanted
-
-
-@given(st.integers(0, 100), st.integers(1, 40), st.integers(1, 5))
-def test_the_best_tokens_are_the_first_of_the_sorted(seed: int, count: int, rows: int) -> None:
-    logits = np.random.default_rng(seed).normal(0, 2, (rows, 30)).round(1).astype(np.float32)
-    ids, values, totals, without = best_tokens(logits, count)
-    for row, numbers in enumerate(logits):
-        wanted = sorted(range(3, 30), key=lambda id: (-numbers[id], id))[:count]
-        assert ids[row].tolist() == wanted
-        np.testing.assert_array_equal(values[row], numbers[wanted])
-    np.testing.assert_allclose((totals, without), log_totals(logits), rtol=1e-6)
-    shares = np.exp(logits.astype(np.float64))
-    np.testing.assert_allclose(totals, np.log(shares.sum(axis=1)), rtol=1e-6)
-    np.testing.assert_allclose(without, np.log(shares[:, 3:].sum(axis=1)), rtol=1e-6)
 
 
 def test_log_totals_of_a_model_that_is_sure_of_padding() -> None:

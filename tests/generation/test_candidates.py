@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from textrnn.generation.candidates import NEVER, best_tokens, log_totals
+from textrnn.generation.candidates import NEVER, Candidates, best_tokens, log_totals
 
 
 def rows(*bases: float) -> np.ndarray:
@@ -20,19 +22,57 @@ def test_logits_of_any_size_have_their_sums(count: int) -> None:
     exact = logits.astype(np.float64)
     whole = np.logaddexp.reduce(exact, axis=1)
     without = np.logaddexp.reduce(exact[:, NEVER:], axis=1)
-    best = best_tokens(logits, count)
-    for found in (best[2:], log_totals(logits)):
+    _, *totals = best_tokens(logits, count)
+    for found in (totals, log_totals(logits)):
         np.testing.assert_allclose(found[0], whole, rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(found[1], without, rtol=1e-6, atol=1e-6)
-    order = np.argsort(-logits[:, NEVER:], axis=1, kind="stable")[:, :count] + NEVER
-    np.testing.assert_array_equal(best.ids, order)
-    np.testing.assert_array_equal(best.values, np.take_along_axis(logits, order, axis=1))
+
+
+@given(
+    seed=st.integers(0, 1000),
+    count=st.integers(1, 40),
+    within=st.sampled_from([0.0, 1.5, 3.9, 4.1, np.inf]),
+    shape=st.sampled_from([(1, 5), (2, 30), (5, 1000), (70, 2000)]),
+)
+def test_the_best_tokens_of_each_row_are_there(
+    seed: int, count: int, within: float, shape: tuple[int, int]
+) -> None:
+    logits = np.random.default_rng(seed).normal(0, 2, shape).round(1).astype(np.float32)
+    logits[:, 7:9] = -np.inf  # as rules leave them
+    best, totals, without = best_tokens(logits, count, within)
+    np.testing.assert_array_equal((totals, without), log_totals(logits))
+    np.testing.assert_array_equal(best.values, logits[best.rows, best.ids])
+    assert list(zip(best.rows, best.ids, strict=True)) == sorted(
+        set(zip(best.rows, best.ids, strict=True))
+    )
+    assert best.ids.min() >= NEVER
+    assert np.isfinite(best.values).all()
+    for row, numbers in enumerate(logits):
+        order = sorted(range(NEVER, shape[1]), key=lambda id: (-numbers[id], id))
+        near = [id for id in order[:count] if numbers[id] >= numbers[order[0]] - within]
+        assert {id for id in near if numbers[id] > -np.inf} <= set(best.ids[best.rows == row])
+
+
+def test_where_no_limit_is_set_little_more_than_the_best_comes() -> None:
+    logits = np.random.default_rng(0).standard_normal((40, 8000)).astype(np.float32)
+    best, *_ = best_tokens(logits, 5)
+    assert 5 * 40 <= len(best.rows) < 7 * 40
+
+
+def test_candidates_take_others_in_their_rows() -> None:
+    some = Candidates(np.array([0, 0, 2]), np.array([5, 9, 4]), np.array([0.5, 0.2, 0.1]))
+    both = some.and_these(np.array([1, 2]), np.array([1, 1]), np.array([0.7, 0.8]))
+    assert both.rows.tolist() == [0, 0, 1, 2, 2]
+    assert both.ids.tolist() == [5, 9, 1, 1, 4]
+    assert both.values.tolist() == [0.5, 0.2, 0.7, 0.8, 0.1]
 
 
 @pytest.mark.parametrize("beside", [1e4, np.nan, -np.inf])
 def test_a_row_is_the_same_beside_any_other(beside: float) -> None:
     logits = rows(1.5, beside)
-    alone, together = best_tokens(logits[:1], 5), best_tokens(logits, 5)
+    (best, *alone), (others, *together) = best_tokens(logits[:1], 5), best_tokens(logits, 5)
+    for one, other in zip(best, others.among(others.rows == 0), strict=True):
+        np.testing.assert_array_equal(one, other)
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one[0], other[0])
     for one, other in zip(log_totals(logits[:1]), log_totals(logits), strict=True):

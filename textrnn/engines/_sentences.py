@@ -32,6 +32,9 @@ class Sentences(NamedTuple):
         >>> beam.rows.tolist(), beam.places.tolist()
         ([[0, 2], [1, 0]], [0, 2, 1])
         """
+        if count == 1:  # which a search of one sentence asks for at every step
+            number = np.arange(len(of))
+            return cls(of, number[np.newaxis], number)
         order = np.argsort(of, kind="stable")
         ordered = of[order]
         begins = np.searchsorted(ordered, ordered)
@@ -46,12 +49,14 @@ class Sentences(NamedTuple):
     def chosen(self, rows: Ids) -> Sentences:
         """Those of ``rows`` (N',), among as many sentences; itself where nothing has changed."""
         of = self.of[rows]
-        if np.array_equal(of, self.of):
+        if len(of) == len(self.of) and np.logical_and.reduce(of == self.of):
             return self
         return Sentences.of_rows(of, len(self.rows))
 
     def left(self) -> Ids | None:
         """The sentences that have rows, where they are at most half of all; else None."""
+        if len(self.rows) == 1:
+            return None
         left = np.unique(self.of)
         return left if 2 * len(left) <= len(self.rows) else None
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.generation.candidates import Candidates
 from textrnn.generation.hypotheses import Wish
 from textrnn.generation.rules import Ids
 from textrnn.generation.terms import Progress
@@ -44,40 +45,41 @@ class Grid:
         has = [row for row, progress in enumerate(self._progress) if progress is not None]
         return np.array(has, np.int64)
 
-    def wanted(self) -> Ids:
-        """For each row the ids that go on with a term (N, W), filled up with -1."""
-        wanted = [() if progress is None else progress.wanted for progress in self._progress]
-        ids = np.full((len(wanted), max(map(len, wanted))), -1)
-        for row, some in enumerate(wanted):
-            ids[row, : len(some)] = some
-        return ids
+    def wanted(self) -> tuple[Ids, Ids]:
+        """Rows, and the ids that go on with a term there."""
+        pairs = [
+            (row, id)
+            for row, progress in enumerate(self._progress)
+            if progress is not None
+            for id in progress.wanted
+        ]
+        both = np.array(pairs, np.int64).reshape(-1, 2)
+        return both[:, 0], both[:, 1]
 
-    def select(
-        self, ids: Ids, grown: NDArray[np.float64], left: Ids, places: Ids
-    ) -> tuple[Ids, Ids]:
-        """The rows and columns of the candidates to keep, best first in each level.
+    def select(self, candidates: Candidates, left: Ids, places: Ids) -> Ids:
+        """The places of the candidates to keep, best first in each level.
 
         Args:
-            ids: of the candidates (N, C).
-            grown: their texts' log-probabilities (N, C).
+            candidates: with their texts' log-probabilities.
             left: how many tokens may follow, by sentence (B,).
             places: how many more may finish, by sentence (B,).
         """
-        kept: list[tuple[int, int]] = []
-        levels: dict[tuple[int, int], list[tuple[float, int, int]]] = {}
+        kept: list[int] = []
+        levels: dict[tuple[int, int], list[tuple[float, int]]] = {}
+        ends = candidates.rows.searchsorted(np.arange(len(self._progress)), side="right").tolist()
         for row, progress in enumerate(self._progress):
-            sentence = self._sentences[row]
             if progress is None:
                 continue
-            for level, column in _allowed(progress, ids[row], grown[row], int(left[sentence])):
-                found = (-float(grown[row, column]), row, column)
+            begin, sentence = ends[row - 1] if row else 0, self._sentences[row]
+            own = candidates.among(np.arange(begin, ends[row]))
+            for level, place in _allowed(progress, own, int(left[sentence])):
+                found = -float(own.values[place]), begin + place
                 levels.setdefault((sentence, level), []).append(found)
-        for (sentence, level), candidates in sorted(levels.items()):
+        for (sentence, level), some in sorted(levels.items()):
             whole = level == self.granted[sentence]
             room = int(places[sentence]) if whole else self._beam_size
-            kept += [(row, column) for _, row, column in sorted(candidates)[:room]]
-        pairs = np.array(kept, np.int64).reshape(-1, 2)
-        return pairs[:, 0], pairs[:, 1]
+            kept += [place for _, place in sorted(some)[:room]]
+        return np.array(kept, np.int64)
 
     def may_end(self, rows: Ids, ids: Ids, left: Ids) -> NDArray[np.bool_]:
         """Which new texts end where no token or fewer are ``left`` (N,): those with all terms."""
@@ -101,20 +103,19 @@ class Grid:
         self._sentences = [self._sentences[row] for row in rows.tolist()]
 
 
-def _allowed(
-    progress: Progress, ids: Ids, grown: NDArray[np.float64], left: int
-) -> Iterator[tuple[int, int]]:
-    """The levels and columns of a row's candidates that leave room for what is missing.
+def _allowed(progress: Progress, own: Candidates, left: int) -> Iterator[tuple[int, int]]:
+    """The levels and places of a row's candidates that leave room for what is missing.
 
     Where there are none, the one that goes on with a term.
     """
     fallback, none = None, True
-    for column in np.flatnonzero(grown > -np.inf).tolist():
-        after = progress.after(int(ids[column]))
-        if after.whole or (ids[column] != EOS and after.missing <= left):
+    for place in np.flatnonzero(own.values > -np.inf).tolist():
+        id = int(own.ids[place])
+        after = progress.after(id)
+        if after.whole or (id != EOS and after.missing <= left):
             none = False
-            yield after.level, column
-        elif fallback is None or ids[column] in progress.wanted[:1]:
-            fallback = after.level, column
+            yield after.level, place
+        elif fallback is None or id in progress.wanted[:1]:
+            fallback = after.level, place
     if none and fallback is not None:
         yield fallback

@@ -50,15 +50,17 @@ class RepetitionGuard:
         return np.concatenate(rows), np.concatenate(tokens)
 
     def _periods(self, ids: Ids) -> Sequence[int]:
-        """How far apart what is said again may be: where some row's last id was said before."""
+        """How far apart what is said again may be: where a row's last two ids were said before."""
         if ids.shape[1] < self.span:
             return ()
         longest = min(self.longest, ids.shape[1] // self.times)
-        if self.times == 1:
+        if self.times == 1 or self.span < 3:
             return range(1, longest + 1)
-        before = ids[:, -2 : -2 - longest : -1]
-        _, found = (before == ids[:, -1:]).nonzero()
-        return sorted({place + 1 for place in found.tolist()})
+        last, other = ids[:, -1:], ids[:, -2:-1]
+        again = ids[:, -2 : -2 - longest : -1] == last
+        again &= ids[:, -3 : -3 - longest : -1] == other
+        said = np.logical_or.reduce(again, axis=0)
+        return [place + 1 for place, found in enumerate(said.tolist()) if found]
 
     def is_broken_by(self, ids: Sequence[int]) -> bool:
         """Whether a text itself says something more than that often on end.

@@ -5,6 +5,7 @@ The rows of one sentence stand together, in the order of the sentences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,13 @@ from numpy.typing import NDArray
 
 from textrnn.engines import Floats
 from textrnn.errors import GenerationError
-from textrnn.generation.candidates import AnyLogits, best_tokens, log_totals
+from textrnn.generation.candidates import (
+    AnyLogits,
+    Candidates,
+    Numbers,
+    best_tokens,
+    log_totals,
+)
 from textrnn.generation.grid import Grid
 from textrnn.generation.history import History
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
@@ -25,7 +32,7 @@ from textrnn.tokenizers import EOS, UNK
 
 __all__ = ["Search"]
 
-Numbers = NDArray[np.float64]
+_MARGIN = 1e-3  # of the threshold, for rounding
 
 
 class _End(NamedTuple):
@@ -56,6 +63,8 @@ class Search:
         self._plan = plan
         self._wishes = wishes
         self._grid = Grid(plan.beam_size, wishes)
+        # Of a row, what is further from its best than the threshold is so from the sentence's.
+        self._within = np.inf if self._grid.active else plan.threshold + _MARGIN
         limits = [plan.max_new_tokens if wish.limit is None else wish.limit for wish in wishes]
         least = [len(wish.prefix) for wish in wishes]
         self._longest_prefix = max(least, default=0)
@@ -63,7 +72,7 @@ class Search:
         self._soonest = self._limits.min(initial=np.iinfo(np.int64).max)
         self._guarded = np.array([wish.guarded for wish in wishes])
         self._sentences = np.arange(count)
-        self._totals = np.zeros(count)
+        self._totals: Numbers = np.zeros(count)
         self._places = np.full(count, plan.beam_size)
         self._worst = np.full(count, -np.inf)
         self._likeliest = np.full(count, -np.inf)  # log-probability of a finished hypothesis
@@ -88,10 +97,8 @@ class Search:
             GenerationError: the rules leave a row no token, or the logits are not numbers.
         """
         count = len(self._notes)
-        ids, grown, totals = self._candidates(logits, count)
-        chosen = self._select(ids, grown, count)
-        rows = chosen // ids.shape[1]
-        ids, grown = ids.ravel()[chosen], grown.ravel()[chosen]
+        candidates, totals = self._candidates(logits, count)
+        rows, ids, grown = self._select(candidates, count)
         log_probs = logits[rows, ids] - totals[rows]
         on = self._going_on(rows, ids, log_probs, grown, weights)
         if on is not None:
@@ -107,52 +114,44 @@ class Search:
             for sentence, ends in enumerate(self._ends)
         ]
 
-    def _candidates(self, logits: AnyLogits, count: int) -> tuple[Ids, Numbers, Numbers]:
-        """The best tokens of each row (N, C), the log-probabilities of the texts they make (N, C).
+    def _candidates(self, logits: AnyLogits, count: int) -> tuple[Candidates, Numbers]:
+        """What each row may go on with, by the log-probability of the text that it makes.
 
-        Texts that may not be made have -inf. Last, the logarithms of the model's own totals (N,).
+        Texts that may not be made have -inf. Beside them the logarithms of the model's own totals
+        (N,).
         """
         guarded = self._guard(logits)
         allowed = self._allowed(guarded, count)
-        ids, values, model, totals = best_tokens(allowed, self._plan.beam_size)
-        if not np.isfinite(values[:, 0]).all():
+        best, model, totals = best_tokens(allowed, self._plan.beam_size, self._within)
+        if not math.isfinite(np.add.reduce(totals)):
             raise GenerationError(
                 "the model's output is not numbers: its parameters may be damaged"
             )
-        if self._plan.rules:
+        if allowed is not logits:
             model = log_totals(logits)[0]
-        elif allowed is not logits:  # a sum in another order may differ in its last bit
-            given = np.asarray(logits)
-            banned = (given != allowed).any(axis=1)
-            model[banned] = log_totals(given[banned])[0]
         if self._plan.unknown:
-            unknown = allowed[np.arange(len(ids)), np.full(len(ids), UNK)]
-            ids = np.insert(ids, 0, UNK, axis=1)
-            values = np.insert(values, 0, unknown, axis=1)
+            every = np.arange(len(totals))
+            unknown = allowed[every, np.full(len(every), UNK)]
+            best = best.and_these(every, np.full(len(every), UNK), unknown)
             totals = np.logaddexp(totals, unknown)
-        grown = self._totals[:, None] + (values - totals[:, None])
         if self._grid.active:
-            ids, grown = self._with_wanted(ids, grown, guarded, totals)
+            best = self._with_wanted(best, guarded)
         for rows, forced in self._forced(count):
-            ids[rows, 0] = forced
-            grown[rows] = -np.inf
-            grown[rows, 0] = self._totals[rows] + logits[rows, forced] - totals[rows]
-        return ids, grown, model
+            others = np.isin(best.rows, rows, invert=True)
+            values = logits[rows, np.full(len(rows), forced)]
+            best = best.among(others).and_these(rows, np.full(len(rows), forced), values)
+        grown = self._totals[best.rows] + (best.values - totals[best.rows])
+        return best._replace(values=grown), model
 
-    def _with_wanted(
-        self, ids: Ids, grown: Numbers, logits: AnyLogits, totals: Numbers
-    ) -> tuple[Ids, Numbers]:
-        """The candidates (N, C) and those that go on with a term, whatever the rules say.
+    def _with_wanted(self, best: Candidates, logits: AnyLogits) -> Candidates:
+        """The candidates and those that go on with a term, whatever the rules say.
 
         The guard holds for these too: a term that was begun again and again would never end.
         """
-        wanted = self._grid.wanted()
-        scores = (
-            np.take_along_axis(np.asarray(logits), np.maximum(wanted, 0), axis=1) - totals[:, None]
-        )
-        known = (wanted[:, :, None] == ids[:, None, :]).any(axis=2)
-        scores[known | (wanted < 0)] = -np.inf
-        return np.hstack([ids, wanted]), np.hstack([grown, self._totals[:, None] + scores])
+        rows, ids = self._grid.wanted()
+        known = np.isin(rows * logits.shape[1] + ids, best.rows * logits.shape[1] + best.ids)
+        rows, ids = rows[~known], ids[~known]
+        return best.and_these(rows, ids, np.asarray(logits)[rows, ids])
 
     def _allowed(self, logits: AnyLogits, count: int) -> AnyLogits:
         """The logits that the rules leave; the same array where they change none."""
@@ -188,21 +187,18 @@ class Search:
             if count < len(wish.prefix)
         ]
 
-    def _select(self, ids: Ids, grown: Numbers, count: int) -> Ids:
-        """Which of the candidates (N, C) are kept, as places in them all, sentence by sentence.
+    def _select(self, candidates: Candidates, count: int) -> Candidates:
+        """The candidates that are kept, sentence by sentence, best first.
 
-        Best first; ties go to the earlier row and the smaller id, as in the greedy choice.
+        Ties go to the earlier row and the smaller id, as in the greedy choice.
         """
-        free = grown
+        sentences, values = self._sentences[candidates.rows], candidates.values
         if self._grid.active:
-            free = grown.copy()
-            free[self._grid.rows] = -np.inf
-        free, width = free.ravel(), grown.shape[1]
-        sentences = self._sentences.repeat(width)
-        order: Ids = np.lexsort((-free, sentences))
+            values = values.copy()
+            values[np.isin(candidates.rows, self._grid.rows)] = -np.inf
+        order: Ids = np.lexsort((-values, sentences))
         # Sorted, a sentence's candidates stand where they stood, all together.
-        firsts = (self._sentences.searchsorted(self._sentences) * width).repeat(width)
-        best = free[order]
+        firsts, best = sentences.searchsorted(sentences), values[order]
         kept = (np.arange(len(order)) - firsts < self._places[sentences]) & (best > -np.inf)
         if self._plan.threshold < np.inf:
             likeliest = np.maximum(best[firsts], self._likeliest[sentences])
@@ -210,10 +206,9 @@ class Search:
         chosen: Ids = order[kept]
         if self._grid.active:
             left = self._limits - count - 1
-            rows, columns = self._grid.select(ids, grown, left, self._places)
-            chosen = np.append(chosen, rows * width + columns)
-            chosen = chosen[np.argsort(self._sentences[chosen // width], kind="stable")]
-        return chosen
+            chosen = np.append(chosen, self._grid.select(candidates, left, self._places))
+            chosen = chosen[np.argsort(sentences[chosen], kind="stable")]
+        return candidates.among(chosen)
 
     def _going_on(
         self, rows: Ids, ids: Ids, log_probs: Numbers, grown: Numbers, weights: Floats | None
