@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,9 +44,11 @@ def test_the_best_tokens_of_each_row_are_there(
     best, totals, without = best_tokens(logits, count, within)
     np.testing.assert_array_equal((totals, without), log_totals(logits))
     np.testing.assert_array_equal(best.values, logits[best.rows, best.ids])
-    assert list(zip(best.rows, best.ids, strict=True)) == sorted(
-        set(zip(best.rows, best.ids, strict=True))
-    )
+    pairs = list(zip(best.rows, -best.values, best.ids, strict=True))
+    assert len(set(pairs)) == len(pairs)
+    assert sorted(best.rows) == best.rows.tolist()
+    for one, other in itertools.pairwise(pairs):
+        assert one[:2] != other[:2] or one[2] < other[2]
     assert best.ids.min() >= NEVER
     assert np.isfinite(best.values).all()
     for row, numbers in enumerate(logits):
@@ -53,10 +57,12 @@ def test_the_best_tokens_of_each_row_are_there(
         assert {id for id in near if numbers[id] > -np.inf} <= set(best.ids[best.rows == row])
 
 
-def test_where_no_limit_is_set_little_more_than_the_best_comes() -> None:
-    logits = np.random.default_rng(0).standard_normal((40, 8000)).astype(np.float32)
+def test_where_no_limit_is_set_as_many_come_as_are_wanted_best_first() -> None:
+    logits = np.random.default_rng(0).normal(0, 2, (40, 300)).round(1).astype(np.float32)
     best, *_ = best_tokens(logits, 5)
-    assert 5 * 40 <= len(best.rows) < 7 * 40
+    np.testing.assert_array_equal(best.rows, np.arange(40).repeat(5))
+    order = np.argsort(-logits[:, NEVER:], axis=1, kind="stable")[:, :5] + NEVER
+    np.testing.assert_array_equal(best.ids.reshape(40, 5), order)
 
 
 def test_candidates_take_others_in_their_rows() -> None:

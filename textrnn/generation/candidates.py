@@ -22,9 +22,7 @@ NEVER = EOS
 
 _SAFE = 40.0  # the exponential of what is smaller, and sums of it, are far from what float32 holds
 _NEAR = 4.0  # nats; few tokens are as near as that to a row's best
-_BLOCKS = 32  # tokens of which one is looked at to find out how good the best are
-_LEAST = np.finfo(np.float32).min
-_CHUNK = 1 << 17  # numbers worked on at a time: they stay in the processor's own memory
+_CHUNK = 1 << 18  # numbers worked on at a time: they stay in the processor's own memory
 
 
 class Candidates(NamedTuple):
@@ -32,7 +30,7 @@ class Candidates(NamedTuple):
 
     Args:
         rows: (M,), ascending.
-        ids: the tokens, ascending in a row (M,).
+        ids: the tokens (M,); in a row, of those with equal values the smaller one comes first.
         values: what they are weighed by (M,).
     """
 
@@ -54,7 +52,7 @@ class Candidates(NamedTuple):
         return both.among(both.rows.argsort(kind="stable"))
 
 
-@np.errstate(invalid="ignore")  # of what is not a number nothing is: the caller looks
+@np.errstate(invalid="ignore", over="ignore")  # the caller looks at the totals
 def best_tokens(
     logits: AnyLogits, count: int, within: float = np.inf
 ) -> tuple[Candidates, Numbers, Numbers]:
@@ -62,8 +60,9 @@ def best_tokens(
 
     Args:
         logits: (B, V).
-        count: how many of each row are wanted; there may be some more.
-        within: how far from its row's best a token may lie; what lies further away may be missing.
+        count: how many of each row are wanted.
+        within: how far from its row's best a token may lie; what lies further away may be missing,
+            and where that leaves few, there may be more than ``count``.
 
     Returns:
         The tokens with their logits, PAD, UNK and BOS left out, and what :func:`log_totals` gives.
@@ -77,21 +76,20 @@ def best_tokens(
         rows = np.arange(len(ids)).repeat(ids.shape[1])
         return Candidates(rows, ids.ravel(), values.ravel()), *logits.log_totals(NEVER)
     without = np.empty(len(logits))
-    width = logits.shape[1] - NEVER
+    find = _near if within <= _NEAR else _greatest
     found = []
-    for chunk, part in _chunks(logits):
-        greatest = np.maximum.reduce(part, axis=1)
-        least = greatest - within if within <= _NEAR else _least(part, count)
-        (places,) = (part >= least[:, np.newaxis]).ravel().nonzero()
-        found.append(places + chunk.start * width)
-        without[chunk] = _log_total(part, greatest)
-    rows, ids = np.divmod(found[0] if len(found) == 1 else np.concatenate(found), width)
-    ids += NEVER
-    best = Candidates(rows, ids, logits[rows, ids])
-    return best, _with_never(logits, without), without
+    for chunk, room in _chunks(logits):
+        part = logits[chunk]
+        rows, ids, greatest = find(part, count, within, room)
+        rows += chunk.start
+        found.append((rows, ids))
+        without[chunk] = _log_total(part, greatest, room)
+    if len(found) > 1:
+        rows, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Candidates(rows, ids, logits[rows, ids]), _with_never(logits, without), without
 
 
-@np.errstate(invalid="ignore")
+@np.errstate(invalid="ignore", over="ignore")
 def log_totals(logits: AnyLogits) -> tuple[Numbers, Numbers]:
     """Logarithms of the sums of exponentials: of all tokens (B,), and without PAD, UNK and BOS.
 
@@ -101,45 +99,62 @@ def log_totals(logits: AnyLogits) -> tuple[Numbers, Numbers]:
     if not isinstance(logits, np.ndarray):
         return logits.log_totals(NEVER)
     without = np.empty(len(logits))
-    for rows, part in _chunks(logits):
-        without[rows] = _log_total(part, np.maximum.reduce(part, axis=1))
+    for chunk, room in _chunks(logits):
+        part = logits[chunk]
+        without[chunk] = _log_total(part, np.maximum.reduce(part[:, NEVER:], axis=1), room)
     return _with_never(logits, without), without
 
 
 def _chunks(logits: Logits) -> Iterator[tuple[slice, Logits]]:
-    """A few rows at a time, PAD, UNK and BOS left out."""
+    """A few rows at a time, and room for as many numbers."""
     at_once = max(1, _CHUNK // logits.shape[1])
+    room = np.empty((min(at_once, len(logits)), logits.shape[1]), np.float32)
     for begin in range(0, len(logits), at_once):
-        rows = slice(begin, begin + at_once)
-        yield rows, logits[rows, NEVER:]
+        rows = slice(begin, min(begin + at_once, len(logits)))
+        yield rows, room[: rows.stop - begin]
 
 
-def _least(part: Logits, count: int) -> Floats:
-    """A number for each row (B,) that at least ``count`` of it (B, V) reach, and few more."""
-    rows, width = part.shape
-    count = min(count, width)
-    blocks = min(_BLOCKS, max(1, width // (4 * count)))
-    if blocks > 1:  # the best of as many blocks are as good as that, or better
-        even = part[:, : width - width % blocks]
-        part = np.maximum.reduce(even.reshape(rows, blocks, -1), axis=1)
-    place = part.shape[1] - count
-    least: Floats = np.partition(part, place, axis=1)[:, place]
-    return np.maximum(least, _LEAST)  # what is banned is none of them
+def _near(part: Logits, count: int, within: float, room: Logits) -> tuple[Ids, Ids, Floats]:
+    """What is near its row's best; see :func:`_greatest`."""
+    part = part[:, NEVER:]
+    greatest = np.maximum.reduce(part, axis=1)
+    (places,) = (part >= greatest[:, np.newaxis] - within).ravel().nonzero()
+    rows, ids = np.divmod(places, part.shape[1])
+    ids += NEVER
+    return rows, ids, greatest
 
 
-def _log_total(part: Logits, greatest: Floats) -> Numbers:
-    """The logarithms of the rows' sums of exponentials (B,).
+def _greatest(part: Logits, count: int, within: float, room: Logits) -> tuple[Ids, Ids, Floats]:
+    """The greatest of each row (B, V): rows and ids (M,), and the very greatest (B,).
+
+    PAD, UNK, BOS and what is banned are none of them. Looking for the greatest again and again is
+    quicker than any partition, up to some fifty times.
+    """
+    room[:] = part
+    room[:, :NEVER] = -np.inf
+    numbers, begins = room.reshape(-1), np.arange(0, room.size, room.shape[1])
+    ids = np.empty((min(count, room.shape[1]), len(room)), np.int64)
+    values = np.empty(ids.shape, np.float32)
+    for place in range(len(ids)):
+        ids[place] = room.argmax(axis=1)
+        places = ids[place] + begins
+        values[place] = numbers[places]
+        numbers[places] = -np.inf
+    left = np.isfinite(values.T)
+    return left.nonzero()[0], ids.T[left], values[0]
+
+
+def _log_total(part: Logits, greatest: Floats, room: Logits) -> Numbers:
+    """The logarithms of the rows' sums of exponentials without PAD, UNK and BOS (B,).
 
     From what is large or small the greatest is taken first: each row for itself, so that it is the
     same beside others.
     """
-    sizes = np.abs(greatest)
-    if np.maximum.reduce(sizes) < _SAFE:
-        base = None
-        exponentials = np.exp(part)
-    else:
+    sizes, base = np.abs(greatest), None
+    if not np.maximum.reduce(sizes) < _SAFE:
         base = np.where(sizes < _SAFE, np.float32(0.0), greatest)
-        exponentials = np.exp(part - base[:, np.newaxis])
+        part = np.subtract(part, base[:, np.newaxis], out=room)
+    exponentials = np.exp(part, out=room)[:, NEVER:]
     totals: Numbers = np.log(np.add.reduce(exponentials, axis=1), dtype=np.float64)
     return totals if base is None else totals + base
 
