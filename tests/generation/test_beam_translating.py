@@ -368,6 +368,31 @@ def test_the_guard_bans_what_would_come_too_often(ids: list[int], times: int, sp
     assert set(np.flatnonzero(np.isinf(new[0])).tolist()) == wanted
 
 
+@given(
+    st.lists(st.lists(st.integers(4, 6), min_size=60, max_size=60), min_size=1, max_size=3),
+    st.integers(1, 5),
+    st.integers(1, 12),
+    st.integers(1, 8),
+    st.integers(0, 30),
+)
+def test_what_the_guard_looked_for_holds_as_long_as_it_says(
+    rows: list[list[int]], times: int, span: int, longest: int, loop: int
+) -> None:
+    guard = RepetitionGuard(times, longest, span)
+    ids = np.array(rows)
+    ids[:, loop:] = np.resize(ids[:, loop : loop + 1 + loop % 4].T, (60 - loop, len(rows))).T
+    periods: Sequence[int] = ()
+    banned = 0
+    for step in range(1, 60):
+        if step % guard.patience == 0:
+            periods = guard.periods(ids[:, :step])
+        found = guard.bans(ids[:, :step], periods)
+        for one, other in zip(found, guard.bans(ids[:, :step], range(1, longest + 1)), strict=True):
+            assert one.tolist() == other.tolist()
+        banned += len(found[0])
+    assert banned or longest < 1 + loop % 4 or loop > 20
+
+
 def test_log_totals_of_a_model_that_is_sure_of_padding() -> None:
     logits = np.array([[300.0, 0, 0, 1, 1], [0, 0, 0, 0, 0]], np.float32)
     every, allowed = log_totals(logits)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from textrnn.generation.rules import Ids, Logits
 from textrnn.tokenizers import PAD
 
 __all__ = ["RepetitionGuard"]
+
+_NONE: Ids = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,40 @@ class RepetitionGuard:
     longest: int = 16
     span: int = 10
 
-    def bans(self, ids: Ids) -> tuple[Ids, Ids]:
-        """Rows and tokens: what must not follow in these rows of ids (B, T)."""
-        rows: list[Ids] = []
-        tokens: list[Ids] = []
-        for period in self._periods(ids):
-            said = max(self.times, -(-self.span // period)) * period
+    @cached_property
+    def patience(self) -> int:
+        """For so many steps what :meth:`periods` found holds: what is new is not banned before."""
+        runs = (self._said(period) - period for period in range(1, self.longest + 1))
+        return max(1, min(runs) - 1)
+
+    def periods(self, ids: Ids) -> Sequence[int]:
+        """How far apart what is said again may be: where some row's last two ids were said before.
+
+        Args:
+            ids: (B, T).
+        """
+        if self.patience == 1:  # too short a run to be seen by its pairs
+            return range(1, self.longest + 1)
+        longest = min(self.longest, ids.shape[1] - 2)
+        if longest < 1:
+            return ()
+        again = ids[:, -2 : -2 - longest : -1] == ids[:, -1:]
+        again &= ids[:, -3 : -3 - longest : -1] == ids[:, -2:-1]
+        said = np.logical_or.reduce(again, axis=0)
+        return [place + 1 for place, found in enumerate(said.tolist()) if found]
+
+    def bans(self, ids: Ids, periods: Iterable[int] | None = None) -> tuple[Ids, Ids]:
+        """Rows and tokens: what must not follow in these rows of ids (B, T).
+
+        Args:
+            ids: (B, T).
+            periods: those to look at, as :meth:`periods` found them less than :attr:`patience`
+                tokens before; None: as it finds them now.
+        """
+        rows: list[Ids] = [_NONE]
+        tokens: list[Ids] = [_NONE]
+        for period in self.periods(ids) if periods is None else periods:
+            said = self._said(period)
             if said > ids.shape[1]:
                 continue
             tail = ids[:, ids.shape[1] - said :]
@@ -45,22 +76,11 @@ class RepetitionGuard:
             found = np.flatnonzero(same)
             rows.append(found)
             tokens.append(tail[found, 0])
-        if not rows:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
         return np.concatenate(rows), np.concatenate(tokens)
 
-    def _periods(self, ids: Ids) -> Sequence[int]:
-        """How far apart what is said again may be: where a row's last two ids were said before."""
-        if ids.shape[1] < self.span:
-            return ()
-        longest = min(self.longest, ids.shape[1] // self.times)
-        if self.times == 1 or self.span < 3:
-            return range(1, longest + 1)
-        last, other = ids[:, -1:], ids[:, -2:-1]
-        again = ids[:, -2 : -2 - longest : -1] == last
-        again &= ids[:, -3 : -3 - longest : -1] == other
-        said = np.logical_or.reduce(again, axis=0)
-        return [place + 1 for place, found in enumerate(said.tolist()) if found]
+    def _said(self, period: int) -> int:
+        """How many tokens may be said of what comes again after so many."""
+        return max(self.times, -(-self.span // period)) * period
 
     def is_broken_by(self, ids: Sequence[int]) -> bool:
         """Whether a text itself says something more than that often on end.

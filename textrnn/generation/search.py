@@ -82,6 +82,7 @@ class Search:
         self._coverage: Floats | None = None
         looks_back = plan.rules or plan.guard is not None
         self._history = History(beginnings) if looks_back else None
+        self._periods: Sequence[int] = ()
 
     def extend(self, logits: AnyLogits, weights: Floats | None) -> tuple[Ids, Ids]:
         """Go on with every row by its best tokens.
@@ -167,7 +168,11 @@ class Search:
         """
         if self._history is None or self._plan.guard is None:
             return logits
-        rows, tokens = self._plan.guard.bans(self._history.window())
+        if len(self._notes) % self._plan.guard.patience == 0:
+            self._periods = self._plan.guard.periods(self._history.window())
+        if not self._periods:
+            return logits
+        rows, tokens = self._plan.guard.bans(self._history.window(), self._periods)
         if len(rows):
             guarded = self._guarded[self._sentences[rows]]
             rows, tokens = rows[guarded], tokens[guarded]
