@@ -49,7 +49,7 @@ class Sentences(NamedTuple):
     def chosen(self, rows: Ids) -> Sentences:
         """Those of ``rows`` (N',), among as many sentences; itself where nothing has changed."""
         of = self.of[rows]
-        if len(of) == len(self.of) and np.logical_and.reduce(of == self.of):
+        if np.array_equal(of, self.of):
             return self
         return Sentences.of_rows(of, len(self.rows))
 

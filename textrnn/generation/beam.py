@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from textrnn.engines import Floats, Ids, State, StepEngine
 from textrnn.errors import UsageError
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
@@ -74,4 +72,4 @@ def beam_search(
 
 
 def _same(rows: Ids, count: int) -> bool:
-    return len(rows) == count and bool((rows == np.arange(count)).all())
+    return bool(rows.tolist() == list(range(count)))
