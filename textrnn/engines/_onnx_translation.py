@@ -101,14 +101,14 @@ class OnnxTranslationEngine:
     def step(self, ids: Ids, state: _State) -> tuple[Floats, _State]:
         """See :meth:`textrnn.engines.StepEngine.step`."""
         source, sentences = state.source, state.sentences
-        inputs = dict(zip(self._parts, state.parts, strict=True))
-        inputs |= {
+        inputs = {
             "ids": ids,
             "memory": source.memory,
             "keys": source.keys,
             self._where: source.mask if self._where == "mask" else source.lengths,
             "rows": sentences.rows,
             "places": sentences.places,
+            **dict(zip(self._parts, state.parts, strict=True)),
         }
         logits, weights, *parts = self._step.run(self._outputs, inputs)
         return logits, _State(tuple(parts), source, sentences, weights)

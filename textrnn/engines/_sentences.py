@@ -49,7 +49,7 @@ class Sentences(NamedTuple):
     def chosen(self, rows: Ids) -> Sentences:
         """Those of ``rows`` (N',), among as many sentences; itself where nothing has changed."""
         of = self.of[rows]
-        if np.array_equal(of, self.of):
+        if of.tolist() == self.of.tolist():
             return self
         return Sentences.of_rows(of, len(self.rows))
 

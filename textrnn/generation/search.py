@@ -141,8 +141,8 @@ class Search:
             others = np.isin(best.rows, rows, invert=True)
             values = logits[rows, np.full(len(rows), forced)]
             best = best.among(others).and_these(rows, np.full(len(rows), forced), values)
-        grown = self._totals[best.rows] + (best.values - totals[best.rows])
-        return best._replace(values=grown), model
+        grown = (self._totals - totals)[best.rows] + best.values
+        return Candidates(best.rows, best.ids, grown), model
 
     def _with_wanted(self, best: Candidates, logits: AnyLogits) -> Candidates:
         """The candidates and those that go on with a term, whatever the rules say.
@@ -204,10 +204,11 @@ class Search:
         order: Ids = np.lexsort((-values, sentences))
         # Sorted, a sentence's candidates stand where they stood, all together.
         firsts, best = sentences.searchsorted(sentences), values[order]
-        kept = (np.arange(len(order)) - firsts < self._places[sentences]) & (best > -np.inf)
+        kept = np.arange(len(order)) - firsts < self._places[sentences]
         if self._plan.threshold < np.inf:
             likeliest = np.maximum(best[firsts], self._likeliest[sentences])
             kept &= best >= likeliest - self._plan.threshold
+        kept &= best > -np.inf
         chosen: Ids = order[kept]
         if self._grid.active:
             left = self._limits - count - 1

@@ -17,6 +17,7 @@ _ADDRESS = re.compile(
 _PLACEHOLDER = re.compile(
     r"\{\{[^{}]*\}\}|\$?\{[^{}\s]*\}|%\(\w+\)[a-z]|%[sdif]\b|</?\w[^<>]*>|__\w+?__|&\w+;"
 )
+_MARK = re.compile(r"[\d@{%<&]|://|www\.|__")  # one of these is in all that is copied
 _PHONE = re.compile(r"\+\d[\d ()/-]{5,}\d")
 _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:[.,'’\u00a0\u202f]\d+)*(?![\w:])")
 _JOINED = re.compile(r"(?<![\w.,:-])\d+(?:[-–]\d+)+(?![\w:-]|[.,]\d)")
@@ -63,6 +64,8 @@ def missing_terms(source: str, translation: str) -> Iterator[tuple[str, ...]]:
     >>> list(missing_terms("1,250 of {n} at 5:30, 3-2", "1250 um halb sechs, 3:2"))
     [('{n}',)]
     """
+    if not _MARK.search(source):
+        return
     rest, said = source, translation
     for pattern in (_ADDRESS, _PLACEHOLDER, _PHONE):
         for text, times in _counted(pattern, rest):
