@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,16 +69,22 @@ def draw(left: Shortlist, uniform: float) -> int:
 
 def _place_in_blocks(weights: Logits, uniform: float) -> int:
     """The same among many: first the block of tokens, then the token."""
-    blocks = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK), dtype=np.float64)
-    before = blocks.cumsum()
+    blocks = np.add.reduceat(weights, _block_starts(len(weights)))
+    before = np.add.accumulate(blocks, dtype=np.float64)
     wanted = uniform * before[-1] * _BELOW_ONE
     block = int(before.searchsorted(wanted, side="right"))
     if block:
         wanted -= before[block - 1]
     first = block * _BLOCK
-    held = weights[first : first + _BLOCK].cumsum(dtype=np.float64)
-    # Sums are rounded in different ways, so the place may lie past the last token of some weight.
-    return first + min(int(held.searchsorted(wanted, side="right")), int(held.argmax()))
+    held = np.add.accumulate(weights[first : first + _BLOCK], dtype=np.float64)
+    place = int(held.searchsorted(wanted, side="right"))
+    # Sums are rounded in different ways, so it may lie past the last token of some weight.
+    return first + (place if place < len(held) else int(held.argmax()))
+
+
+@lru_cache
+def _block_starts(count: int) -> Ids:
+    return np.arange(0, count, _BLOCK)
 
 
 def log_total(logits: Logits) -> NDArray[np.float64]:

@@ -147,7 +147,7 @@ def _choose(place: Place, ids: Ids, logits: Logits) -> tuple[int, float]:
         raise GenerationError(_NO_NUMBERS)
     shares = logits - greatest
     weights = np.exp(shares)
-    log_total = math.log(weights.sum())
+    log_total = math.log(np.add.reduce(weights))
     if place.plan.greedy and not place.rules and likeliest >= _FIRST:
         return int(likeliest), 0.0 - log_total
     if place.looks_back or likeliest < _FIRST:

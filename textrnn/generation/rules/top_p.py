@@ -40,7 +40,7 @@ class TopP(Shaping):
         if self.p == 1:
             return left
         weights = left.weights
-        total = float(weights.sum())
+        total = float(np.add.reduce(weights))
         wanted, rest = self.p * total, 1 - self.p
         # With twice as many, the bound lies below the mean, so below the likeliest.
         tokens = max(_FEW, 2 * rest * len(weights))
