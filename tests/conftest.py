@@ -8,6 +8,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # tests ask no network
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small steps are quickest on one thread
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import itertools
 import json
 import random
 import shutil
@@ -25,6 +26,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the backgro
 settings.register_profile("search", deadline=None)
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True)
+def seeds_that_nobody_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let them be the same each time (in this process)."""
+    seeds = itertools.count(1)
+    monkeypatch.setattr("secrets.randbits", lambda bits: next(seeds) % 2**bits)
+
 
 RECIPE = """\
 # A character model of a toy language, for tests.

@@ -185,7 +185,7 @@ def test_errors_of_one_request_do_not_hurt_the_others() -> None:
     pool = lm.pool()
     good = [pool.submit(p, seed=1, max_new_tokens=6) for p in ("ab", "b")]
     banned = pool.submit("ab", rules=[everything])
-    odd = pool.submit("ab", rules=[Unhashable()])
+    odd = pool.submit("ab", rules=[Unhashable()], seed=1, min_new_tokens=3)
     outside = pool.submit("ab", logit_bias={9_999: 1.0})
     assert set(pool.run()) == {*good, banned, odd, outside}
     with pytest.raises(GenerationError, match="leaves no token to choose"):

@@ -389,7 +389,7 @@ def test_draws_are_repeatable_and_the_same_alone() -> None:
         assert [c.score for c in one.n_best] == sorted((c.score for c in one.n_best), reverse=True)
         assert one.alignment is not None
     assert results[0] != model.translate("abc", **{**options, "seed": 4})
-    fresh = [model.translate("abc", sample=True).text for _ in range(3)]
+    fresh = [model.translate("abcdefgh" * 3, sample=True).score for _ in range(20)]
     assert len(set(fresh)) > 1
 
 
