@@ -187,6 +187,10 @@ class GatedCell(Cell):
     """
 
     gates: ClassVar[int]
+    holding: ClassVar[tuple[float, ...] | None] = None
+    """What opens or shuts each gate for good, so that a step changes nothing of the state but the
+    output; of a cell whose state is more than its output."""
+
     weight_hidden: nn.Parameter
 
     def __init__(
@@ -255,13 +259,16 @@ class GatedCell(Cell):
         if lengths is None:
             outputs, *new = operator(inputs, hidden, *rest, True)
             return outputs, tuple(part[0] for part in new)
-        if len(state) == 1 and 3 * int(lengths.sum()) > 2 * inputs.shape[0] * inputs.shape[1]:
+        known = len(state) == 1 or self.holding is not None
+        if known and 3 * int(lengths.sum()) > 2 * inputs.shape[0] * inputs.shape[1]:
             # What stands behind a row's last token changes nothing before it, and the state is the
-            # output there: with little padding that is cheaper than packing, which leaves it out.
-            outputs, _ = operator(inputs, hidden, *rest, True)
-            rows = torch.arange(len(outputs), device=outputs.device)
-            last = lengths.to(outputs.device) - 1
-            return mask_padding(outputs, lengths), (outputs[rows, last],)
+            # output there, beside what the gates hold behind it: with little padding that is
+            # cheaper than packing, which leaves it out.
+            ends = lengths.to(inputs.device)
+            inputs, weights[0] = self._held(inputs, ends)
+            outputs, _, *held = operator(inputs, hidden, *rest, True)
+            last = outputs[torch.arange(len(outputs), device=outputs.device), ends - 1]
+            return mask_padding(outputs, lengths), (last, *(part[0] for part in held))
         packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
         order = packed.sorted_indices
         hidden = [part[:, order] for part in stacked] if len(stacked) > 1 else stacked[0][:, order]
@@ -272,6 +279,20 @@ class GatedCell(Cell):
             total_length=inputs.shape[1],
         )
         return outputs, tuple(part[0][packed.unsorted_indices] for part in new)
+
+    def _held(self, inputs: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs (B, T, I) and their weights (G H, I), with which padding leaves the state alone.
+
+        An input more says what is padding, and its weights open the gates or shut them.
+        """
+        if self.holding is None:
+            return inputs, self.weight_input
+        padding = torch.arange(inputs.shape[1], device=inputs.device) >= ends.unsqueeze(1)
+        gates = self.weight_input.new_tensor(self.holding).repeat_interleave(self.hidden_size)
+        return (
+            torch.cat([inputs, padding.unsqueeze(2).to(inputs.dtype)], 2),
+            torch.cat([self.weight_input, gates.unsqueeze(1)], 1),
+        )
 
 
 def mask_padding(values: Tensor, lengths: Tensor | None) -> Tensor:

@@ -27,6 +27,7 @@ class LSTM(GatedCell):
     gates = 4
     state_parts = 2
     bounded = True
+    holding = (-100.0, 100.0, 0.0, 0.0)
 
     def reset_parameters(self) -> None:
         """As every cell, and the forget gate open."""
