@@ -20,12 +20,20 @@ from textrnn.config import (
 )
 from textrnn.engines import FAMILY, Floats, Ids, State, TranslationEngine, open_engine
 from textrnn.engines._onnx_translation import OnnxTranslationEngine
+from textrnn.engines._sentences import Sentences
 from textrnn.generation import pad_right
-from textrnn.model_folder import FolderContents, ModelFolder, write_model_folder
+from textrnn.model_folder import (
+    FolderContents,
+    ModelFolder,
+    find_model,
+    open_model_folder,
+    write_model_folder,
+)
 from textrnn.nn.attention import FAMILY as ATTENTIONS
 from textrnn.recipe.exporting import make_graphs
 from textrnn.tasks import state_tensors
 from textrnn.tasks.translation import TranslationNetwork
+from textrnn.tokenizers import EOS
 from textrnn.tokenizers.byte import ByteTokenizer
 
 V = ByteTokenizer().vocab_size
@@ -266,3 +274,30 @@ def test_nothing_is_remembered_of_shapes(make_translator: Any) -> None:
     engine: Any = open_engine(folder, engine="onnx", device="cpu")
     for session in (engine._step, engine._encoder):
         assert not session.get_session_options().enable_mem_pattern
+
+
+def test_a_sentence_is_the_same_to_the_bit_beside_any_others() -> None:
+    """Whatever their lengths, and however many hypotheses each has."""
+    folder = open_model_folder(find_model("en-de"))
+    engine: Any = open_engine(folder, engine="onnx")
+    draw = np.random.default_rng(0)
+    sources = [[*draw.integers(4, folder.vocab_size, 1 + n % 23), EOS] for n in range(40)]
+    beam = np.arange(len(sources)).repeat(np.arange(len(sources)) % 3 + 1)
+    said = draw.integers(4, folder.vocab_size, (40, len(beam)))
+    _, state = engine.start(*pad_right(sources))
+    state = engine.reorder(state, beam)
+    together = []
+    for ids in said:
+        logits, state = engine.step(ids, state)
+        together.append((logits, engine.attention(state)))
+    for sentence, source in enumerate(sources):
+        (rows,) = (beam == sentence).nonzero()
+        _, state = engine.start(*pad_right([source]))
+        state = engine.reorder(state, np.zeros(len(rows), np.int64))
+        for ids, (wanted, looks) in zip(said, together, strict=True):
+            logits, state = engine.step(ids[rows], state)
+            np.testing.assert_array_equal(logits, wanted[rows])
+            alone = engine.attention(state)
+            assert alone.shape == (len(rows), len(source))
+            np.testing.assert_array_equal(alone, looks[rows, : len(source)])
+    assert len(Sentences.of_rows(np.array([0]), 1).rows[0]) == 2  # one is summed in another order

@@ -131,6 +131,42 @@ def test_alone_is_as_in_a_batch(
 
 @settings(max_examples=40)
 @given(
+    some_sources,
+    st.lists(st.sampled_from(WISHES), min_size=4, max_size=4),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.sampled_from([0.0, 0.3, 1.5, 3.9]),
+    st.booleans(),
+)
+def test_what_is_near_is_all_that_a_threshold_leaves(
+    sources: list[list[int]],
+    wishes: list[Wish],
+    beam_size: int,
+    seed: int,
+    threshold: float,
+    unknown: bool,
+) -> None:
+    """So that the same is found where the best of each row are taken, however far apart."""
+    engine = RandomTranslator(V, seed, eos=2.0)
+    plan = BeamPlan(beam_size, 9, threshold=threshold, guard=GUARD, unknown=unknown)
+    wishes = wishes[: len(sources)]
+    near = translate(engine, sources, plan, wishes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textrnn.generation.candidates._NEAR", -1.0)
+        assert translate(engine, sources, plan, wishes) == near
+
+
+def test_a_term_makes_no_text_twice() -> None:
+    wish = Wish(terms=Terms([("ox", "Ox"), ("7",)], SPELLER))
+    for seed in range(5):
+        (found,) = translate(
+            RandomTranslator(V, seed, eos=2.0), [[7, 9]], BeamPlan(6, 9, 6), [wish]
+        )
+        assert len({best.ids for best in found}) == len(found) > 1
+
+
+@settings(max_examples=40)
+@given(
     st.lists(st.integers(4, V - 1), max_size=5),
     st.lists(st.text("abc 12東é", min_size=1, max_size=5), min_size=1, max_size=3),
     st.integers(1, 3),
@@ -366,6 +402,10 @@ def test_the_guard_bans_what_would_come_too_often(ids: list[int], times: int, sp
     assert set(tokens.tolist()) == wanted
     new = guard(np.array([ids]), np.zeros((1, 7), np.float32))
     assert set(np.flatnonzero(np.isinf(new[0])).tolist()) == wanted
+
+
+def test_a_guard_that_looks_for_nothing_bans_nothing() -> None:
+    assert len(RepetitionGuard(longest=0).bans(np.full((1, 30), 4))[0]) == 0
 
 
 @given(

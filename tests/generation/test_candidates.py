@@ -32,7 +32,7 @@ def test_logits_of_any_size_have_their_sums(count: int) -> None:
 
 @given(
     seed=st.integers(0, 1000),
-    count=st.integers(1, 40),
+    count=st.integers(1, 100),
     within=st.sampled_from([0.0, 1.5, 3.9, 4.1, np.inf]),
     shape=st.sampled_from([(1, 5), (2, 30), (5, 1000), (70, 2000)]),
 )
@@ -65,17 +65,24 @@ def test_where_no_limit_is_set_as_many_come_as_are_wanted_best_first() -> None:
     np.testing.assert_array_equal(best.ids.reshape(40, 5), order)
 
 
+def test_of_a_flat_distribution_no_more_come_than_are_looked_for() -> None:
+    best, *_ = best_tokens(np.zeros((3, 9000), np.float32), 5, within=1.5)
+    assert best.ids.tolist() == list(range(NEVER, NEVER + 5)) * 3
+
+
 def test_candidates_take_others_in_their_rows() -> None:
     some = Candidates(np.array([0, 0, 2]), np.array([5, 9, 4]), np.array([0.5, 0.2, 0.1]))
-    both = some.and_these(np.array([1, 2]), np.array([1, 1]), np.array([0.7, 0.8]))
+    both = some.joined(np.array([1, 2]), np.array([1, 1]), np.array([0.7, 0.8]))
     assert both.rows.tolist() == [0, 0, 1, 2, 2]
     assert both.ids.tolist() == [5, 9, 1, 1, 4]
     assert both.values.tolist() == [0.5, 0.2, 0.7, 0.8, 0.1]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("base", [1.5, 12.0, 1e4])
 @pytest.mark.parametrize("beside", [1e4, np.nan, -np.inf])
-def test_a_row_is_the_same_beside_any_other(beside: float) -> None:
-    logits = rows(1.5, beside)
+def test_a_row_is_the_same_beside_any_other(beside: float, base: float, dtype: type) -> None:
+    logits = rows(base, beside).astype(dtype)
     (best, *alone), (others, *together) = best_tokens(logits[:1], 5), best_tokens(logits, 5)
     for one, other in zip(best, others.among(others.rows == 0), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -13,7 +13,7 @@ from textrnn.engines._base import Floats, Ids
 from textrnn.engines._onnx_sessions import open_session
 from textrnn.engines._scoring import score_targets
 from textrnn.engines._sentences import Sentences
-from textrnn.tokenizers import BOS
+from textrnn.tokenizers import BOS, PAD
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["FILES", "OnnxTranslationEngine"]
 
 FILES = tuple(f"onnx/{name}" for name in ("step.onnx", "encode.onnx", "weights.data"))
+
+
+def _whole(width: int) -> int:
+    """The next multiple of four: products sum the columns behind the last one in another order.
+
+    So that a sentence's numbers are the same to the bit beside any others.
+    """
+    return -(-width // 4) * 4
 
 
 class _Source(NamedTuple):
@@ -89,10 +97,12 @@ class OnnxTranslationEngine:
 
     def start(self, ids: Ids, lengths: Ids) -> tuple[Floats, _State]:
         """See :meth:`textrnn.engines.TranslationEngine.start`."""
-        memory, keys, *parts = self._encoder.run(None, {"ids": ids, "lengths": lengths})
-        rows = np.arange(len(ids))
         width = ids.shape[1]
-        mask = np.arange(width) < lengths[:, np.newaxis]
+        padded = np.full((len(ids), _whole(width)), PAD)
+        padded[:, :width] = ids
+        memory, keys, *parts = self._encoder.run(None, {"ids": padded, "lengths": lengths})
+        rows = np.arange(len(ids))
+        mask = np.arange(padded.shape[1]) < lengths[:, np.newaxis]
         source = _Source(memory, keys, lengths, mask, width)
         sentences = Sentences.of_rows(rows, len(ids))
         state = _State(tuple(parts), source, sentences, np.zeros(ids.shape, np.float32))
@@ -125,7 +135,7 @@ class OnnxTranslationEngine:
         if sentences is not state.sentences and (left := sentences.left()) is not None:
             sentences = sentences.among(left)
             lengths = source.lengths[left]
-            width = int(lengths.max())
+            width = _whole(int(lengths.max()))
             memory, keys = (part[left, :width] for part in (source.memory, source.keys))
             source = _Source(memory, keys, lengths, source.mask[left, :width], source.width)
             weights = weights[:, :width]
@@ -133,8 +143,9 @@ class OnnxTranslationEngine:
 
     def attention(self, state: _State) -> Floats:
         """See :meth:`textrnn.engines.TranslationEngine.attention`."""
-        short = state.source.width - state.weights.shape[1]
-        return np.pad(state.weights, ((0, 0), (0, short))) if short else state.weights
+        weights = state.weights[:, : state.source.width]
+        short = state.source.width - weights.shape[1]
+        return np.pad(weights, ((0, 0), (0, short))) if short else weights
 
     def score(self, source: Ids, source_lengths: Ids, target: Ids, target_lengths: Ids) -> Floats:
         """See :meth:`textrnn.engines.TranslationEngine.score`."""

@@ -10,6 +10,8 @@ from textrnn.engines._base import Ids
 
 __all__ = ["Sentences"]
 
+_PLACES = 2  # of a sentence, at least: a product of one row is summed in another order
+
 
 class Sentences(NamedTuple):
     """N rows on G sentences, such as the hypotheses of a beam search.
@@ -17,6 +19,7 @@ class Sentences(NamedTuple):
     Args:
         of: (N,), the sentence of each row.
         rows: (G, K), which row stands in each place of a sentence; row 0 where a place is free.
+            K is at least 2.
         places: (N,), where each row stands, as a number from 0 to G K - 1.
     """
 
@@ -32,14 +35,14 @@ class Sentences(NamedTuple):
         >>> beam.rows.tolist(), beam.places.tolist()
         ([[0, 2], [1, 0]], [0, 2, 1])
         """
-        if count == 1:  # which a search of one sentence asks for at every step
+        if count == 1 and len(of) > 1:  # which a search of one sentence asks for at every step
             number = np.arange(len(of))
             return cls(of, number[np.newaxis], number)
         order = np.argsort(of, kind="stable")
         ordered = of[order]
         begins = np.searchsorted(ordered, ordered)
         place = np.arange(len(of)) - begins
-        width = int(place.max()) + 1
+        width = max(_PLACES, int(place.max()) + 1)
         places = np.empty_like(of)
         places[order] = ordered * width + place
         rows = np.zeros(count * width, np.int64)

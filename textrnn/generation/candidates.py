@@ -12,7 +12,7 @@ from textrnn.engines import Floats, HeldLogits
 from textrnn.generation.rules import Ids, Logits
 from textrnn.tokenizers import EOS
 
-__all__ = ["NEVER", "AnyLogits", "Candidates", "best_tokens", "log_totals"]
+__all__ = ["NEVER", "AnyLogits", "Candidates", "Numbers", "best_tokens", "log_totals"]
 
 AnyLogits: TypeAlias = Logits | HeldLogits
 Numbers: TypeAlias = NDArray[np.floating[Any]]
@@ -21,7 +21,10 @@ NEVER = EOS
 """Ids below this one (PAD, UNK, BOS) are never generated, so they are a margin to leave out."""
 
 _SAFE = 40.0  # the exponential of what is smaller, and sums of it, are far from what float32 holds
-_NEAR = 4.0  # nats; few tokens are as near as that to a row's best
+_NEAR = 4.0  # nats; as a rule a dozen or two of tokens are as near as that to a row's best
+_CROWD = 16  # so many times as many as are wanted are too many: a flat distribution's
+_FEW = 64  # up to here, looking for the greatest again and again is quicker than partitioning
+_LEAST = np.finfo(np.float32).min
 _CHUNK = 1 << 18  # numbers worked on at a time: they stay in the processor's own memory
 
 
@@ -38,18 +41,18 @@ class Candidates(NamedTuple):
     ids: Ids
     values: Numbers
 
-    def among(self, places: Ids | NDArray[np.bool_]) -> Candidates:
+    def among(self, places: Ids | NDArray[np.bool_] | slice) -> Candidates:
         """Some of them."""
         return Candidates(self.rows[places], self.ids[places], self.values[places])
 
-    def and_these(self, rows: Ids, ids: Ids, values: Numbers) -> Candidates:
-        """These beside others, which come first in their rows."""
+    def joined(self, rows: Ids, ids: Ids, values: Numbers) -> Candidates:
+        """These and others, none of which may be among these."""
         both = Candidates(
-            np.concatenate([rows, self.rows]),
-            np.concatenate([ids, self.ids]),
-            np.concatenate([values, self.values]),
+            np.concatenate([self.rows, rows]),
+            np.concatenate([self.ids, ids]),
+            np.concatenate([self.values, values]),
         )
-        return both.among(both.rows.argsort(kind="stable"))
+        return both.among(np.lexsort((both.ids, both.rows)))
 
 
 @np.errstate(invalid="ignore", over="ignore")  # the caller looks at the totals
@@ -62,7 +65,7 @@ def best_tokens(
         logits: (B, V).
         count: how many of each row are wanted.
         within: how far from its row's best a token may lie; what lies further away may be missing,
-            and where that leaves few, there may be more than ``count``.
+            and what is as near may be there, though it be more than ``count``.
 
     Returns:
         The tokens with their logits, PAD, UNK and BOS left out, and what :func:`log_totals` gives.
@@ -76,16 +79,14 @@ def best_tokens(
         rows = np.arange(len(ids)).repeat(ids.shape[1])
         return Candidates(rows, ids.ravel(), values.ravel()), *logits.log_totals(NEVER)
     without = np.empty(len(logits))
-    find = _near if within <= _NEAR else _greatest
     found = []
     for chunk, room in _chunks(logits):
-        part = logits[chunk]
-        rows, ids, greatest = find(part, count, within, room)
-        rows += chunk.start
-        found.append((rows, ids))
+        part = np.asarray(logits[chunk], np.float32)
+        greatest = np.maximum.reduce(part[:, NEVER:], axis=1)
+        rows, ids = _best(part, greatest, min(count, part.shape[1] - NEVER), within, room)
+        found.append((rows + chunk.start, ids))
         without[chunk] = _log_total(part, greatest, room)
-    if len(found) > 1:
-        rows, ids = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    rows, ids = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
     return Candidates(rows, ids, logits[rows, ids]), _with_never(logits, without), without
 
 
@@ -100,7 +101,7 @@ def log_totals(logits: AnyLogits) -> tuple[Numbers, Numbers]:
         return logits.log_totals(NEVER)
     without = np.empty(len(logits))
     for chunk, room in _chunks(logits):
-        part = logits[chunk]
+        part = np.asarray(logits[chunk], np.float32)
         without[chunk] = _log_total(part, np.maximum.reduce(part[:, NEVER:], axis=1), room)
     return _with_never(logits, without), without
 
@@ -114,34 +115,52 @@ def _chunks(logits: Logits) -> Iterator[tuple[slice, Logits]]:
         yield rows, room[: rows.stop - begin]
 
 
-def _near(part: Logits, count: int, within: float, room: Logits) -> tuple[Ids, Ids, Floats]:
-    """What is near its row's best; see :func:`_greatest`."""
+def _best(
+    part: Logits, greatest: Floats, count: int, within: float, room: Logits
+) -> tuple[Ids, Ids]:
+    """Rows and ids of what is near each row's best, or of its ``count`` best.
+
+    Args:
+        part: the logits (B, V).
+        greatest: of each row (B,).
+        count: how many are wanted, at most as many as there are.
+        within: how far from its row's best one may lie.
+        room: for as many numbers.
+    """
+    if within <= _NEAR:
+        rows, ids = _not_below(part, greatest - within)
+        if len(rows) <= _CROWD * count * len(part):
+            return rows, ids
+    if count <= _FEW:
+        return _one_by_one(part, count, room)
+    place = part.shape[1] - NEVER - count
+    least = np.partition(part[:, NEVER:], place, axis=1)[:, place]
+    return _not_below(part, np.maximum(least, _LEAST))  # what is banned is none of them
+
+
+def _not_below(part: Logits, least: Floats) -> tuple[Ids, Ids]:
+    """Rows and ids of all that reach their row's ``least`` (B,)."""
     part = part[:, NEVER:]
-    greatest = np.maximum.reduce(part, axis=1)
-    (places,) = (part >= greatest[:, np.newaxis] - within).ravel().nonzero()
+    (places,) = (part >= least[:, np.newaxis]).ravel().nonzero()
     rows, ids = np.divmod(places, part.shape[1])
     ids += NEVER
-    return rows, ids, greatest
+    return rows, ids
 
 
-def _greatest(part: Logits, count: int, within: float, room: Logits) -> tuple[Ids, Ids, Floats]:
-    """The greatest of each row (B, V): rows and ids (M,), and the very greatest (B,).
-
-    PAD, UNK, BOS and what is banned are none of them. Looking for the greatest again and again is
-    quicker than any partition, up to some fifty times.
-    """
+def _one_by_one(part: Logits, count: int, room: Logits) -> tuple[Ids, Ids]:
+    """Rows and ids of the greatest, found one after the other; what is banned is none of them."""
     room[:] = part
     room[:, :NEVER] = -np.inf
     numbers, begins = room.reshape(-1), np.arange(0, room.size, room.shape[1])
-    ids = np.empty((min(count, room.shape[1]), len(room)), np.int64)
+    ids = np.empty((count, len(room)), np.int64)
     values = np.empty(ids.shape, np.float32)
-    for place in range(len(ids)):
+    for place in range(count):
         ids[place] = room.argmax(axis=1)
         places = ids[place] + begins
         values[place] = numbers[places]
         numbers[places] = -np.inf
     left = np.isfinite(values.T)
-    return left.nonzero()[0], ids.T[left], values[0]
+    return left.nonzero()[0], ids.T[left]
 
 
 def _log_total(part: Logits, greatest: Floats, room: Logits) -> Numbers:

@@ -71,7 +71,7 @@ class Grid:
             if progress is None:
                 continue
             begin, sentence = ends[row - 1] if row else 0, self._sentences[row]
-            own = candidates.among(np.arange(begin, ends[row]))
+            own = candidates.among(slice(begin, ends[row]))
             for level, place in _allowed(progress, own, int(left[sentence])):
                 found = -float(own.values[place]), begin + place
                 levels.setdefault((sentence, level), []).append(found)
@@ -106,16 +106,19 @@ class Grid:
 def _allowed(progress: Progress, own: Candidates, left: int) -> Iterator[tuple[int, int]]:
     """The levels and places of a row's candidates that leave room for what is missing.
 
-    Where there are none, the one that goes on with a term.
+    Where there are none, the one that goes on with a term, or the best.
     """
-    fallback, none = None, True
+    others: list[tuple[bool, float, int, int]] = []
+    none = True
     for place in np.flatnonzero(own.values > -np.inf).tolist():
         id = int(own.ids[place])
         after = progress.after(id)
         if after.whole or (id != EOS and after.missing <= left):
             none = False
             yield after.level, place
-        elif fallback is None or id in progress.wanted[:1]:
-            fallback = after.level, place
-    if none and fallback is not None:
-        yield fallback
+        else:
+            goes_on = id in progress.wanted[:1]
+            others.append((goes_on, float(own.values[place]), after.level, place))
+    if none and others:
+        *_, level, place = max(others)
+        yield level, place

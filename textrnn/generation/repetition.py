@@ -39,7 +39,7 @@ class RepetitionGuard:
     def patience(self) -> int:
         """For so many steps what :meth:`periods` found holds: what is new is not banned before."""
         runs = (self._said(period) - period for period in range(1, self.longest + 1))
-        return max(1, min(runs) - 1)
+        return max(1, min(runs, default=2) - 1)
 
     def periods(self, ids: Ids) -> Sequence[int]:
         """How far apart what is said again may be: where some row's last two ids were said before.
