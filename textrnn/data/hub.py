@@ -31,8 +31,7 @@ def read_hub(path: str, split: str, name: str | None, revision: str | None) -> I
         yield from load_dataset(path, name, split=split, revision=revision, streaming=True)
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        configuration = f" ({name})" if name else ""
         raise DataError(
-            f"cannot read {path}{configuration}, split {split} from the hub "
+            f"cannot read {hub_name(path, split, name)} from the hub "
             f"({type(error).__name__}: {reason}); for local files, set data.path to their folder"
         ) from error

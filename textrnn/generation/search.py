@@ -127,9 +127,9 @@ class Search:
         if allowed is not logits:
             model = log_totals(logits)[0]
         if self._plan.unknown:
-            every = np.arange(len(totals))
-            unknown = allowed[every, np.full(len(every), UNK)]
-            best = best.joined(every, np.full(len(every), UNK), unknown)
+            rows, ids = np.arange(len(totals)), np.full(len(totals), UNK)
+            unknown = allowed[rows, ids]
+            best = best.joined(rows, ids, unknown)
             totals = np.logaddexp(totals, unknown)
         if not math.isfinite(np.add.reduce(totals)):  # one that is no number makes its sum none
             raise GenerationError(
@@ -138,9 +138,9 @@ class Search:
         if self._grid.active:
             best = self._with_wanted(best, guarded)
         for rows, forced in self._forced(count):
-            others = np.isin(best.rows, rows, invert=True)
-            values = logits[rows, np.full(len(rows), forced)]
-            best = best.among(others).joined(rows, np.full(len(rows), forced), values)
+            others = best.among(np.isin(best.rows, rows, invert=True))
+            ids = np.full(len(rows), forced)
+            best = others.joined(rows, ids, logits[rows, ids])
         grown = (self._totals - totals)[best.rows] + best.values
         return Candidates(best.rows, best.ids, grown), model
 
@@ -152,7 +152,7 @@ class Search:
         rows, ids = self._grid.wanted()
         known = np.isin(rows * logits.shape[1] + ids, best.rows * logits.shape[1] + best.ids)
         rows, ids = rows[~known], ids[~known]
-        return best.joined(rows, ids, np.asarray(logits)[rows, ids])
+        return best.joined(rows, ids, logits[rows, ids])
 
     def _allowed(self, logits: AnyLogits, count: int) -> AnyLogits:
         """The logits that the rules leave; the same array where they change none."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textrnn.nn.cells._base import Cell, CellState, GatedCell
+from textrnn.nn.cells._base import Cell, CellState
+from textrnn.nn.cells._gated import GatedCell
 from textrnn.registry import Family
 
 __all__ = ["FAMILY", "Cell", "CellState", "GatedCell"]

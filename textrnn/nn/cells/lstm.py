@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from textrnn.nn.cells._base import CellState, GatedCell
+from textrnn.nn.cells._base import CellState
+from textrnn.nn.cells._gated import GatedCell
 from textrnn.nn.cells._lstm_gates import lstm_gates, named_gates, open_forget_gate
 
 __all__ = ["LSTM"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from textrnn.nn.cells._base import CellState, GatedCell
+from textrnn.nn.cells._base import CellState
+from textrnn.nn.cells._gated import GatedCell
 
 __all__ = ["RNN"]
 
