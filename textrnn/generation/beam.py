@@ -21,7 +21,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from textrnn.engines import Floats, Ids, State, StepEngine
+import numpy as np
+
+from textrnn.engines import Floats, State, StepEngine
 from textrnn.errors import UsageError
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.search import Search
@@ -60,16 +62,15 @@ def beam_search(
     """
     if plan.coverage_penalty and attention is None:
         raise UsageError("coverage_penalty does not apply to a model that has no attention")
-    step = getattr(engine, "step_on_device", engine.step)
+    step = getattr(engine, "step_for_search", None)
     search = Search(plan, beginnings, wishes or [Wish()] * len(beginnings))
     while True:
         parents, ids = search.extend(logits, attention(state) if attention else None)
-        if not len(ids):
+        if not ids:
             return search.results()
-        if not _same(parents, len(logits)):
-            state = engine.reorder(state, parents)
-        logits, state = step(ids, state)
-
-
-def _same(rows: Ids, count: int) -> bool:
-    return bool(rows.tolist() == list(range(count)))
+        if parents != list(range(len(logits))):
+            state = engine.reorder(state, np.array(parents))
+        read = np.array(ids)
+        logits, state = (
+            engine.step(read, state) if step is None else step(read, state, plan.beam_size)
+        )

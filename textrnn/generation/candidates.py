@@ -32,27 +32,14 @@ class Candidates(NamedTuple):
     """What rows may go on with, row by row.
 
     Args:
-        rows: (M,), ascending.
-        ids: the tokens (M,); in a row, of those with equal values the smaller one comes first.
-        values: what they are weighed by (M,).
+        rows: ascending.
+        ids: the tokens; in a row, of those with equal values the smaller one comes first.
+        values: what they are weighed by.
     """
 
-    rows: Ids
-    ids: Ids
-    values: Numbers
-
-    def among(self, places: Ids | NDArray[np.bool_] | slice) -> Candidates:
-        """Some of them."""
-        return Candidates(self.rows[places], self.ids[places], self.values[places])
-
-    def joined(self, rows: Ids, ids: Ids, values: Numbers) -> Candidates:
-        """These and others, none of which may be among these."""
-        both = Candidates(
-            np.concatenate([self.rows, rows]),
-            np.concatenate([self.ids, ids]),
-            np.concatenate([self.values, values]),
-        )
-        return both.among(np.lexsort((both.ids, both.rows)))
+    rows: list[int]
+    ids: list[int]
+    values: list[float]
 
 
 @np.errstate(invalid="ignore", over="ignore")  # the caller looks at the totals
@@ -72,12 +59,12 @@ def best_tokens(
 
     >>> best, *totals = best_tokens(np.array([[9, 9, 9, 1, 3, 3, 2]], np.float32), 2)
     >>> best.ids, best.values
-    (array([4, 5]), array([3., 3.], dtype=float32))
+    ([4, 5], [3.0, 3.0])
     """
     if not isinstance(logits, np.ndarray):
         ids, values = logits.best(count, NEVER)
         rows = np.arange(len(ids)).repeat(ids.shape[1])
-        return Candidates(rows, ids.ravel(), values.ravel()), *logits.log_totals(NEVER)
+        return _listed(rows, ids.ravel(), values.ravel()), *logits.log_totals(NEVER)
     without = np.empty(len(logits))
     found = []
     for chunk, room in _chunks(logits):
@@ -87,7 +74,11 @@ def best_tokens(
         found.append((rows + chunk.start, ids))
         without[chunk] = _log_total(part, greatest, room)
     rows, ids = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
-    return Candidates(rows, ids, logits[rows, ids]), _with_never(logits, without), without
+    return _listed(rows, ids, logits[rows, ids]), _with_never(logits, without), without
+
+
+def _listed(rows: Ids, ids: Ids, values: Numbers) -> Candidates:
+    return Candidates(rows.tolist(), ids.tolist(), values.tolist())
 
 
 @np.errstate(invalid="ignore", over="ignore")

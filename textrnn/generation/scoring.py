@@ -17,13 +17,13 @@ LEAST_COVERAGE = 1e-6
 
 
 class Scoring(Protocol):
-    """How hypotheses of different lengths are compared; numbers or arrays of one shape."""
+    """How hypotheses of different lengths are compared."""
 
-    def score(self, log_prob: Any, length: Any) -> Any:
+    def score(self, log_prob: float, length: int) -> float:
         """The score of a finished hypothesis of ``length`` tokens, EOS counted."""
         ...
 
-    def bound(self, log_prob: Any, length: Any, longest: Any) -> Any:
+    def bound(self, log_prob: float, length: int, longest: int) -> float:
         """The greatest score a live hypothesis may end with, at any length to ``longest``."""
         ...
 
@@ -43,13 +43,14 @@ class LengthPenalty:
 
     alpha: float = 1.0
 
-    def score(self, log_prob: Any, length: Any) -> Any:
+    def score(self, log_prob: float, length: int) -> float:
         """The score, see :class:`Scoring`."""
-        return log_prob / ((5 + length) / 6) ** self.alpha
+        penalty: float = ((5 + length) / 6) ** self.alpha
+        return log_prob / penalty
 
-    def bound(self, log_prob: Any, length: Any, longest: Any) -> Any:
+    def bound(self, log_prob: float, length: int, longest: int) -> float:
         """The bound: the same log-probability at the length that is best for it."""
-        return np.maximum(self.score(log_prob, length + 1), self.score(log_prob, longest))
+        return max(self.score(log_prob, length + 1), self.score(log_prob, longest))
 
 
 def coverage_penalty(coverage: NDArray[np.floating[Any]] | Floats, beta: float) -> float:

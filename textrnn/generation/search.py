@@ -1,4 +1,4 @@
-"""The beam search's state: all hypotheses of a batch of sentences, as arrays.
+"""The beam search's state: the sentences of a batch, and the rows in which their branches stand.
 
 The rows of one sentence stand together, in the order of the sentences.
 """
@@ -6,45 +6,26 @@ The rows of one sentence stand together, in the order of the sentences.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textrnn.engines import Floats
 from textrnn.errors import GenerationError
-from textrnn.generation.candidates import (
-    AnyLogits,
-    Candidates,
-    Numbers,
-    best_tokens,
-    log_totals,
-)
-from textrnn.generation.grid import Grid
+from textrnn.generation.branch import Choice
+from textrnn.generation.candidates import AnyLogits, Candidates, best_tokens, log_totals
 from textrnn.generation.history import History
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
-from textrnn.generation.loop import FinishReason, allow
-from textrnn.generation.notes import Notes
-from textrnn.generation.rules import Ids
-from textrnn.generation.scoring import coverage_penalty
-from textrnn.tokenizers import EOS, UNK
+from textrnn.generation.loop import allow
+from textrnn.generation.sentence import Sentence
+from textrnn.tokenizers import UNK
 
 __all__ = ["Search"]
 
 _MARGIN = 1e-3  # of the threshold, for rounding
-
-
-class _End(NamedTuple):
-    """A finished hypothesis: the row that it went on from, at which step, and by what."""
-
-    step: int
-    row: int
-    id: int
-    log_prob: float
-    total: float
-    score: float
-    reason: FinishReason
 
 
 class Search:
@@ -59,32 +40,20 @@ class Search:
     def __init__(
         self, plan: BeamPlan, beginnings: Sequence[Sequence[int]], wishes: Sequence[Wish]
     ) -> None:
-        count = len(beginnings)
         self._plan = plan
-        self._wishes = wishes
-        self._grid = Grid(plan.beam_size, wishes)
+        self._sentences = [Sentence(plan, wish) for wish in wishes]
+        self._running = self._sentences
         # Of a row, what is further from its best than the threshold is so from the sentence's.
-        self._within = np.inf if self._grid.active else plan.threshold + _MARGIN
-        limits = [plan.max_new_tokens if wish.limit is None else wish.limit for wish in wishes]
-        least = [len(wish.prefix) for wish in wishes]
-        self._longest_prefix = max(least, default=0)
-        self._limits = np.maximum(limits, least) + np.array(self._grid.granted)
-        self._soonest = self._limits.min(initial=np.iinfo(np.int64).max)
-        self._guarded = np.array([wish.guarded for wish in wishes])
-        self._sentences = np.arange(count)
-        self._totals: Numbers = np.zeros(count)
-        self._places = np.full(count, plan.beam_size)
-        self._worst = np.full(count, -np.inf)
-        self._likeliest = np.full(count, -np.inf)  # log-probability of a finished hypothesis
-        self._rivals = False  # a sentence has its n best, which others are to overtake
-        self._ends: list[list[_End]] = [[] for _ in range(count)]
-        self._notes = Notes()
+        searched = all(wish.terms is None for wish in wishes)
+        self._within = plan.threshold + _MARGIN if searched else math.inf
+        self._count = 0  # new tokens of each text
+        self._weights: list[Floats] = []
         self._coverage: Floats | None = None
         looks_back = plan.rules or plan.guard is not None
         self._history = History(beginnings) if looks_back else None
         self._periods: Sequence[int] = ()
 
-    def extend(self, logits: AnyLogits, weights: Floats | None) -> tuple[Ids, Ids]:
+    def extend(self, logits: AnyLogits, weights: Floats | None) -> tuple[list[int], list[int]]:
         """Go on with every row by its best tokens.
 
         Args:
@@ -97,69 +66,97 @@ class Search:
         Raises:
             GenerationError: the rules leave a row no token, or the logits are not numbers.
         """
-        count = len(self._notes)
-        candidates, totals = self._candidates(logits, count)
-        rows, ids, grown = self._select(candidates, count)
-        log_probs = logits[rows, ids] - totals[rows]
-        on = self._going_on(rows, ids, log_probs, grown, weights)
-        if on is not None:
-            rows, ids, log_probs, grown = rows[on], ids[on], log_probs[on], grown[on]
-        self._notes.add(rows, ids, log_probs, weights)
-        self._go_on(rows, ids, grown, weights)
+        found = self._choices(logits)
+        seen = self._seen(weights)
+        if weights is not None:
+            self._weights.append(weights)
+        self._count += 1
+        first = 0
+        for sentence, choices in zip(self._running, found, strict=True):
+            width = len(sentence.branches)
+            sentence.extend(choices, first, self._count, seen)
+            first += width
+        self._running = [sentence for sentence in self._running if sentence.branches]
+        branches = [branch for sentence in self._running for branch in sentence.branches]
+        rows, ids = [branch.row for branch in branches], [branch.id for branch in branches]
+        self._go_on(rows, ids, seen)
         return rows, ids
 
     def results(self) -> list[list[Hypothesis]]:
         """The best finished hypotheses of each sentence, best first."""
         return [
-            [self._read(sentence, end) for end in _best(ends)[: self._plan.n_best]]
-            for sentence, ends in enumerate(self._ends)
+            sentence.hypotheses(number, self._weights)
+            for number, sentence in enumerate(self._sentences)
         ]
 
-    def _candidates(self, logits: AnyLogits, count: int) -> tuple[Candidates, Numbers]:
-        """What each row may go on with, by the log-probability of the text that it makes.
-
-        Texts that may not be made have -inf. Beside them the logarithms of the model's own totals
-        (N,).
-        """
+    def _choices(self, logits: AnyLogits) -> list[list[Choice]]:
+        """What each sentence may go on with."""
         guarded = self._guard(logits)
-        allowed = self._allowed(guarded, count)
+        allowed = self._allowed(guarded)
         best, model, totals = best_tokens(allowed, self._plan.beam_size, self._within)
         if allowed is not logits:
             model = log_totals(logits)[0]
         if self._plan.unknown:
-            rows, ids = np.arange(len(totals)), np.full(len(totals), UNK)
-            unknown = allowed[rows, ids]
-            best = best.joined(rows, ids, unknown)
-            totals = np.logaddexp(totals, unknown)
-        if not math.isfinite(np.add.reduce(totals)):  # one that is no number makes its sum none
+            totals = np.logaddexp(totals, allowed[:, UNK])
+        measure = _Measure(logits, model.tolist(), self._losses(totals.tolist()))
+        choices = measure.choices(best, best.values if allowed is logits else None)
+        found = []
+        begin = first = 0
+        for sentence in self._running:
+            rows = range(first, first + len(sentence.branches))
+            end = bisect_left(best.rows, rows.stop, begin)
+            if self._count < len(sentence.wish.prefix):
+                own = measure.looked_up(rows, sentence.wish.prefix[self._count], logits)
+            else:
+                own = choices[begin:end]
+                if self._plan.unknown:
+                    own += measure.looked_up(rows, UNK, allowed)
+                if sentence.wish.terms is not None:
+                    own = self._with_wanted(own, sentence, rows, measure, guarded)
+            found.append(own)
+            begin, first = end, rows.stop
+        return found
+
+    def _losses(self, totals: Sequence[float]) -> list[float]:
+        """What each row's text has lost, the total by which its next token is measured with it."""
+        if not math.isfinite(sum(totals)):  # one that is no number makes its sum none
             raise GenerationError(
                 "the model's output is not numbers: its parameters may be damaged"
             )
-        if self._grid.active:
-            best = self._with_wanted(best, guarded)
-        for rows, forced in self._forced(count):
-            others = best.among(np.isin(best.rows, rows, invert=True))
-            ids = np.full(len(rows), forced)
-            best = others.joined(rows, ids, logits[rows, ids])
-        grown = (self._totals - totals)[best.rows] + best.values
-        return Candidates(best.rows, best.ids, grown), model
+        branches = (branch for sentence in self._running for branch in sentence.branches)
+        return [branch.loss + total for branch, total in zip(branches, totals, strict=True)]
 
-    def _with_wanted(self, best: Candidates, logits: AnyLogits) -> Candidates:
-        """The candidates and those that go on with a term, whatever the rules say.
+    def _with_wanted(
+        self,
+        own: Sequence[Choice],
+        sentence: Sentence,
+        rows: range,
+        measure: _Measure,
+        logits: AnyLogits,
+    ) -> list[Choice]:
+        """A sentence's choices and those that go on with a term, whatever the rules say.
 
         The guard holds for these too: a term that was begun again and again would never end.
         """
-        rows, ids = self._grid.wanted()
-        known = np.isin(rows * logits.shape[1] + ids, best.rows * logits.shape[1] + best.ids)
-        rows, ids = rows[~known], ids[~known]
-        return best.joined(rows, ids, logits[rows, ids])
+        known = {(row, id) for _, row, id, _ in own}
+        wanted = [
+            (row, id)
+            for row, branch in zip(rows, sentence.branches, strict=True)
+            for id in (branch.progress.wanted if branch.progress else ())
+            if (row, id) not in known
+        ]
+        if not wanted:
+            return [*own]
+        places, ids = zip(*wanted, strict=True)
+        more = measure.looked_up(places, ids, logits)
+        return sorted([*own, *more], key=itemgetter(1))
 
-    def _allowed(self, logits: AnyLogits, count: int) -> AnyLogits:
+    def _allowed(self, logits: AnyLogits) -> AnyLogits:
         """The logits that the rules leave; the same array where they change none."""
         if self._history is None or not self._plan.rules:
             return logits
         rules, window = self._plan.rules, self._history.window()
-        return allow(rules, window, np.asarray(logits), count, unknown=self._plan.unknown)
+        return allow(rules, window, np.asarray(logits), self._count, unknown=self._plan.unknown)
 
     def _guard(self, logits: AnyLogits) -> AnyLogits:
         """The logits that the guard leaves; the same array where it changes none.
@@ -168,128 +165,65 @@ class Search:
         """
         if self._history is None or self._plan.guard is None:
             return logits
-        if len(self._notes) % self._plan.guard.patience == 0:
+        if self._count % self._plan.guard.patience == 0:
             self._periods = self._plan.guard.periods(self._history.window())
         if not self._periods:
             return logits
         rows, tokens = self._plan.guard.bans(self._history.window(), self._periods)
         if len(rows):
-            guarded = self._guarded[self._sentences[rows]]
-            rows, tokens = rows[guarded], tokens[guarded]
+            guarded = [one.wish.guarded for one in self._running for _ in one.branches]
+            applies = np.array(guarded)[rows]
+            rows, tokens = rows[applies], tokens[applies]
         if not len(rows):
             return logits
         left = np.array(logits)
         left[rows, tokens] = -np.inf
         return left
 
-    def _forced(self, count: int) -> list[tuple[Ids, int]]:
-        """The rows of sentences whose prefix goes on, and the token that comes next."""
-        if count >= self._longest_prefix:
-            return []
-        return [
-            (np.flatnonzero(self._sentences == sentence), wish.prefix[count])
-            for sentence, wish in enumerate(self._wishes)
-            if count < len(wish.prefix)
-        ]
+    def _seen(self, weights: Floats | None) -> Floats | None:
+        """How much each row has looked at each place, where the coverage penalty asks for it."""
+        if not self._plan.coverage_penalty or weights is None:
+            return None
+        return weights if self._coverage is None else weights + self._coverage
 
-    def _select(self, candidates: Candidates, count: int) -> Candidates:
-        """The candidates that are kept, sentence by sentence, best first.
-
-        Ties go to the earlier row and the smaller id, as in the greedy choice.
-        """
-        sentences, values = self._sentences[candidates.rows], candidates.values
-        if self._grid.active:
-            values = values.copy()
-            values[np.isin(candidates.rows, self._grid.rows)] = -np.inf
-        order: Ids = np.lexsort((-values, sentences))
-        # Sorted, a sentence's candidates stand where they stood, all together.
-        firsts, best = sentences.searchsorted(sentences), values[order]
-        kept = np.arange(len(order)) - firsts < self._places[sentences]
-        if self._plan.threshold < np.inf:
-            likeliest = np.maximum(best[firsts], self._likeliest[sentences])
-            kept &= best >= likeliest - self._plan.threshold
-        kept &= best > -np.inf
-        chosen: Ids = order[kept]
-        if self._grid.active:
-            left = self._limits - count - 1
-            chosen = np.append(chosen, self._grid.select(candidates, left, self._places))
-            chosen = chosen[np.argsort(sentences[chosen], kind="stable")]
-        return candidates.among(chosen)
-
-    def _going_on(
-        self, rows: Ids, ids: Ids, log_probs: Numbers, grown: Numbers, weights: Floats | None
-    ) -> NDArray[np.bool_] | None:
-        """Which new texts go on, those that end being noted; None: all do."""
-        count, sentences = len(self._notes), self._sentences[rows]
-        ended = self._ended(rows, ids, count)
-        (ends,) = ended.nonzero()
-        for place in ends.tolist():
-            row, id = int(rows[place]), int(ids[place])
-            self._end(row, id, float(log_probs[place]), float(grown[place]), weights)
-        on = None
-        if len(ends):
-            on = ~ended & (self._places[sentences] > 0)
-        if self._rivals:
-            bounds = self._plan.scoring.bound(grown, count + 1, self._limits[sentences])
-            hopeful = ~(bounds <= self._worst[sentences])
-            on = hopeful if on is None else on & hopeful
-        return on
-
-    def _ended(self, rows: Ids, ids: Ids, count: int) -> NDArray[np.bool_]:
-        """Which new texts end here."""
-        ended: NDArray[np.bool_] = ids == EOS
-        if count + 1 >= self._soonest:
-            left = self._limits[self._sentences[rows]] - count - 1
-            ended |= self._grid.may_end(rows, ids, left) if self._grid.active else left <= 0
-        if self._plan.stopped is not None:
-            pairs = zip(rows.tolist(), ids.tolist(), strict=True)
-            texts = ((*self._notes.trace(count, row).ids, id) for row, id in pairs)
-            ended |= np.array([self._plan.stopped(text) for text in texts], bool)
-        return ended
-
-    def _end(
-        self, row: int, id: int, log_prob: float, total: float, weights: Floats | None
-    ) -> None:
-        """Note a finished hypothesis."""
-        sentence, count = int(self._sentences[row]), len(self._notes)
-        score = float(self._plan.scoring.score(total, count + 1))
-        if self._plan.coverage_penalty and weights is not None:
-            seen = weights[row] + (0 if self._coverage is None else self._coverage[row])
-            seen = seen[: self._wishes[sentence].source_length]
-            score += coverage_penalty(seen, self._plan.coverage_penalty)
-        full = count + 1 >= self._limits[sentence]
-        reason: FinishReason = "eos" if id == EOS else "length" if full else "stop"
-        ends = self._ends[sentence]
-        ends.append(_End(count, row, id, log_prob, total, score, reason))
-        self._places[sentence] -= 1
-        self._likeliest[sentence] = max(self._likeliest[sentence], total)
-        if len(ends) >= self._plan.n_best:
-            self._worst[sentence] = _best(ends)[self._plan.n_best - 1].score
-            self._rivals = True
-
-    def _go_on(self, rows: Ids, ids: Ids, totals: Numbers, weights: Floats | None) -> None:
+    def _go_on(self, rows: list[int], ids: list[int], seen: Floats | None) -> None:
         """Take the new rows for the present ones."""
-        if self._plan.coverage_penalty and weights is not None:
-            before = 0 if self._coverage is None else self._coverage[rows]
-            self._coverage = weights[rows] + before
+        if seen is not None:
+            self._coverage = seen[rows]
         if self._history is not None:
             self._history.take(rows)
             self._history.append(ids)
-        self._grid.go_on(rows, ids)
-        self._sentences, self._totals = self._sentences[rows], totals
-
-    def _read(self, sentence: int, end: _End) -> Hypothesis:
-        before = self._notes.trace(end.step, end.row)
-        return Hypothesis(
-            sentence=sentence,
-            ids=(*before.ids, end.id),
-            log_probs=(*before.log_probs, end.log_prob),
-            log_prob=end.total,
-            score=end.score,
-            finish_reason=end.reason,
-            attention=self._notes.attention(before, end.step, end.row),
-        )
 
 
-def _best(ends: list[_End]) -> list[_End]:
-    return sorted(ends, key=lambda end: -end.score)
+class _Measure(NamedTuple):
+    """What makes choices of tokens.
+
+    Args:
+        logits: the model's (N, V).
+        totals: by which its log-probabilities are measured (N,).
+        losses: of each row's text, the total of what the rules leave added (N,).
+    """
+
+    logits: AnyLogits
+    totals: Sequence[float]
+    losses: Sequence[float]
+
+    def choices(self, tokens: Candidates, logits: Sequence[float] | None) -> list[Choice]:
+        """Choices by tokens' values; ``logits`` are the model's, looked up where not given."""
+        rows, ids, values = tokens
+        if logits is None:
+            logits = self.logits[np.array(rows, np.int64), np.array(ids, np.int64)].tolist()
+        losses, totals = self.losses, self.totals
+        return [
+            (losses[row] - value, row, id, logit - totals[row])
+            for row, id, value, logit in zip(rows, ids, values, logits, strict=True)
+        ]
+
+    def looked_up(
+        self, rows: Iterable[int], ids: int | Iterable[int], logits: AnyLogits
+    ) -> list[Choice]:
+        """Choices by their values among ``logits`` (N, V); one id may be all of them."""
+        at = np.array([*rows], np.int64)
+        tokens = np.broadcast_to(np.array(ids, np.int64), at.shape)
+        values = logits[at, tokens].tolist()
+        return self.choices(Candidates(at.tolist(), tokens.tolist(), values), None)
