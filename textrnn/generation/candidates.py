@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -65,20 +65,15 @@ def best_tokens(
         ids, values = logits.best(count, NEVER)
         rows = np.arange(len(ids)).repeat(ids.shape[1])
         return _listed(rows, ids.ravel(), values.ravel()), *logits.log_totals(NEVER)
-    without = np.empty(len(logits))
-    found = []
-    for chunk, room in _chunks(logits):
-        part = np.asarray(logits[chunk], np.float32)
+    count = min(count, logits.shape[1] - NEVER)
+    found, totals = [], []
+    for begin, part, room in _chunks(logits):
         greatest = np.maximum.reduce(part[:, NEVER:], axis=1)
-        rows, ids = _best(part, greatest, min(count, part.shape[1] - NEVER), within, room)
-        found.append((rows + chunk.start, ids))
-        without[chunk] = _log_total(part, greatest, room)
-    rows, ids = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
-    return _listed(rows, ids, logits[rows, ids]), _with_never(logits, without), without
-
-
-def _listed(rows: Ids, ids: Ids, values: Numbers) -> Candidates:
-    return Candidates(rows.tolist(), ids.tolist(), values.tolist())
+        rows, ids = _best(part, greatest, count, within, room)
+        found.append((rows + begin if begin else rows, ids))
+        totals.append(_log_totals(part, greatest, room))
+    rows, ids = _joined(found)
+    return _listed(rows, ids, logits[rows, ids]), *_joined(totals)
 
 
 @np.errstate(invalid="ignore", over="ignore")
@@ -90,20 +85,32 @@ def log_totals(logits: AnyLogits) -> tuple[Numbers, Numbers]:
     """
     if not isinstance(logits, np.ndarray):
         return logits.log_totals(NEVER)
-    without = np.empty(len(logits))
-    for chunk, room in _chunks(logits):
-        part = np.asarray(logits[chunk], np.float32)
-        without[chunk] = _log_total(part, np.maximum.reduce(part[:, NEVER:], axis=1), room)
-    return _with_never(logits, without), without
+    totals = [
+        _log_totals(part, np.maximum.reduce(part[:, NEVER:], axis=1), room)
+        for _, part, room in _chunks(logits)
+    ]
+    return _joined(totals)
 
 
-def _chunks(logits: Logits) -> Iterator[tuple[slice, Logits]]:
-    """A few rows at a time, and room for as many numbers."""
+def _listed(rows: Ids, ids: Ids, values: Numbers) -> Candidates:
+    return Candidates(rows.tolist(), ids.tolist(), values.tolist())
+
+
+def _joined(pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, Any]:
+    """Pairs of arrays, one after the other, as one pair."""
+    if len(pairs) == 1:
+        return pairs[0]
+    one, other = map(np.concatenate, zip(*pairs, strict=True))
+    return one, other
+
+
+def _chunks(logits: Logits) -> Iterator[tuple[int, Logits, Logits]]:
+    """A few rows at a time: the first one's number, they in float32, and room for as much."""
     at_once = max(1, _CHUNK // logits.shape[1])
     room = np.empty((min(at_once, len(logits)), logits.shape[1]), np.float32)
     for begin in range(0, len(logits), at_once):
-        rows = slice(begin, min(begin + at_once, len(logits)))
-        yield rows, room[: rows.stop - begin]
+        part = np.asarray(logits[begin : begin + at_once], np.float32)
+        yield begin, part, room[: len(part)]
 
 
 def _best(
@@ -154,22 +161,18 @@ def _one_by_one(part: Logits, count: int, room: Logits) -> tuple[Ids, Ids]:
     return left.nonzero()[0], ids.T[left]
 
 
-def _log_total(part: Logits, greatest: Floats, room: Logits) -> Numbers:
-    """The logarithms of the rows' sums of exponentials without PAD, UNK and BOS (B,).
+def _log_totals(part: Logits, greatest: Floats, room: Logits) -> tuple[Numbers, Numbers]:
+    """What :func:`log_totals` gives.
 
     From what is large or small the greatest is taken first: each row for itself, so that it is the
     same beside others.
     """
-    sizes, base = np.abs(greatest), None
-    if not np.maximum.reduce(sizes) < _SAFE:
-        base = np.where(sizes < _SAFE, np.float32(0.0), greatest)
+    base = None
+    if not all(-_SAFE < one < _SAFE for one in greatest.tolist()):
+        base = np.where(np.abs(greatest) < _SAFE, np.float32(0.0), greatest)
         part = np.subtract(part, base[:, np.newaxis], out=room)
-    exponentials = np.exp(part, out=room)[:, NEVER:]
-    totals: Numbers = np.log(np.add.reduce(exponentials, axis=1), dtype=np.float64)
-    return totals if base is None else totals + base
-
-
-def _with_never(logits: Logits, without: Numbers) -> Numbers:
-    never = np.logaddexp.reduce(logits[:, :NEVER], axis=1, dtype=np.float64)
-    totals: Numbers = np.logaddexp(without, never)
-    return totals
+    weights = np.exp(part, out=room)
+    sums = np.add.reduce(weights[:, NEVER:], axis=1, dtype=np.float32)
+    without: Numbers = np.log(sums, dtype=np.float64)
+    whole: Numbers = np.log(sums + np.add.reduce(weights[:, :NEVER], axis=1), dtype=np.float64)
+    return (whole, without) if base is None else (whole + base, without + base)
