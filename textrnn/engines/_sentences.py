@@ -51,6 +51,8 @@ class Sentences(NamedTuple):
 
     def chosen(self, rows: Ids) -> Sentences:
         """Those of ``rows`` (N',), among as many sentences; itself where nothing has changed."""
+        if len(self.rows) == 1 and len(rows) == len(self.of):
+            return self
         of = self.of[rows]
         if of.tolist() == self.of.tolist():
             return self

@@ -20,6 +20,7 @@ from textrnn.generation.candidates import AnyLogits, Candidates, best_tokens, lo
 from textrnn.generation.history import History
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import allow
+from textrnn.generation.rules import Ids
 from textrnn.generation.sentence import Sentence
 from textrnn.tokenizers import UNK
 
@@ -49,8 +50,8 @@ class Search:
         self._count = 0  # new tokens of each text
         self._weights: list[Floats] = []
         self._coverage: Floats | None = None
-        looks_back = plan.rules or plan.guard is not None
-        self._history = History(beginnings) if looks_back else None
+        self._beginnings = beginnings
+        self._history = History(beginnings) if plan.rules else None
         self._periods: Sequence[int] = ()
 
     def extend(self, logits: AnyLogits, weights: Floats | None) -> tuple[list[int], list[int]]:
@@ -153,23 +154,24 @@ class Search:
 
     def _allowed(self, logits: AnyLogits) -> AnyLogits:
         """The logits that the rules leave; the same array where they change none."""
-        if self._history is None or not self._plan.rules:
+        rules, unknown = self._plan.rules, self._plan.unknown
+        if not rules:
             return logits
-        rules, window = self._plan.rules, self._history.window()
-        return allow(rules, window, np.asarray(logits), self._count, unknown=self._plan.unknown)
+        return allow(rules, self._window(), np.asarray(logits), self._count, unknown=unknown)
 
     def _guard(self, logits: AnyLogits) -> AnyLogits:
         """The logits that the guard leaves; the same array where it changes none.
 
         It comes before the rules: what they leave of a distribution may be what it bans.
         """
-        if self._history is None or self._plan.guard is None:
+        guard = self._plan.guard
+        if guard is None:
             return logits
-        if self._count % self._plan.guard.patience == 0:
-            self._periods = self._plan.guard.periods(self._history.window())
+        if self._count % guard.patience == 0:
+            self._periods = guard.periods(self._window())
         if not self._periods:
             return logits
-        rows, tokens = self._plan.guard.bans(self._history.window(), self._periods)
+        rows, tokens = guard.bans(self._window(), self._periods)
         if len(rows):
             guarded = [one.wish.guarded for one in self._running for _ in one.branches]
             applies = np.array(guarded)[rows]
@@ -179,6 +181,17 @@ class Search:
         left = np.array(logits)
         left[rows, tokens] = -np.inf
         return left
+
+    def _window(self) -> Ids:
+        """The last ids of each row, as rules and the guard see them; the guard looks seldom."""
+        if self._history is not None:
+            return self._history.window()
+        rows = [
+            [*beginning, *(text.id for text in branch.trace())]
+            for beginning, sentence in zip(self._beginnings, self._sentences, strict=True)
+            for branch in sentence.branches
+        ]
+        return History(rows).window()
 
     def _seen(self, weights: Floats | None) -> Floats | None:
         """How much each row has looked at each place, where the coverage penalty asks for it."""

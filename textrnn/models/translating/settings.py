@@ -189,7 +189,7 @@ class TranslationSettings:
             for name, value in {**_DEFAULTS, **recommended}.items()
             if getattr(self, name) is None and not (self.sample and name in _OF_THE_SEARCH)
         }
-        if self.generation.seed is None:
+        if self.sample and self.generation.seed is None:
             filled["generation"] = replace(self.generation, seed=fresh_seed())
         done = replace(self, **filled)
         if not self.sample and cast(int, done.n_best) > cast(int, done.beam_size):
