@@ -50,12 +50,21 @@ class _Source(NamedTuple):
 
 
 class _State(NamedTuple):
-    """The state of N rows: the decoder's parts (N, H), the sources, and the weights (N, S)."""
+    """The state of N rows.
+
+    Args:
+        parts: the decoder's (N, H).
+        source: what the rows read.
+        sentences: which of it each row reads.
+        weights: where the decoder looked, by places (..., S).
+        places: (N,), in which of them each row stood then.
+    """
 
     parts: tuple[Floats, ...]
     source: _Source
     sentences: Sentences
     weights: Floats
+    places: Ids
 
 
 class OnnxTranslationEngine:
@@ -105,7 +114,7 @@ class OnnxTranslationEngine:
         mask = np.arange(padded.shape[1]) < lengths[:, np.newaxis]
         source = _Source(memory, keys, lengths, mask, width)
         sentences = Sentences.of_rows(rows, len(ids))
-        state = _State(tuple(parts), source, sentences, np.zeros(ids.shape, np.float32))
+        state = _State(tuple(parts), source, sentences, np.zeros(ids.shape, np.float32), rows)
         return self.step(np.full(len(ids), BOS), state)
 
     def step(self, ids: Ids, state: _State) -> tuple[Floats, _State]:
@@ -121,7 +130,9 @@ class OnnxTranslationEngine:
             **dict(zip(self._parts, state.parts, strict=True)),
         }
         logits, weights, *parts = self._step.run(self._outputs, inputs)
-        return logits, _State(tuple(parts), source, sentences, weights)
+        # In folders of before they came in the order of the rows.
+        places = sentences.places if weights.ndim == 3 else np.arange(len(ids))
+        return logits, _State(tuple(parts), source, sentences, weights, places)
 
     def reorder(self, state: _State, rows: Ids) -> _State:
         """See :meth:`textrnn.engines.StepEngine.reorder`.
@@ -131,19 +142,18 @@ class OnnxTranslationEngine:
         """
         parts = tuple(part[rows] for part in state.parts)
         source, sentences = state.source, state.sentences.chosen(rows)
-        weights = state.weights[rows]
         if sentences is not state.sentences and (left := sentences.left()) is not None:
             sentences = sentences.among(left)
             lengths = source.lengths[left]
             width = _whole(int(lengths.max()))
             memory, keys = (part[left, :width] for part in (source.memory, source.keys))
             source = _Source(memory, keys, lengths, source.mask[left, :width], source.width)
-            weights = weights[:, :width]
-        return _State(parts, source, sentences, weights)
+        return _State(parts, source, sentences, state.weights, state.places[rows])
 
     def attention(self, state: _State) -> Floats:
         """See :meth:`textrnn.engines.TranslationEngine.attention`."""
-        weights = state.weights[:, : state.source.width]
+        by_place = state.weights.reshape(-1, state.weights.shape[-1])
+        weights = by_place[state.places, : state.source.width]
         short = state.source.width - weights.shape[1]
         return np.pad(weights, ((0, 0), (0, short))) if short else weights
 

@@ -76,6 +76,7 @@ class TorchTranslationEngine:
             network = self._network
             hidden, weights, layers = network.step(self._tensor(ids), state.layers, state.shared)
             logits = network.logits(hidden)
+            weights = state.shared.in_rows(weights)
         return to_floats(logits), state._replace(layers=layers, weights=weights)
 
     def reorder(self, state: _State, rows: Ids) -> _State:

@@ -29,8 +29,9 @@ class Branch:
         progress: how far it has come with the terms that it must contain; None: with none.
 
     >>> begin = Branch(None, 0.0, 0, 2, 0.0)
-    >>> [one.id for one in Branch(Branch(begin, 1.0, 0, 8, -1.0), 1.5, 4, 9, -0.5).trace()]
-    [8, 9]
+    >>> text = Branch(Branch(begin, 1.0, 0, 8, -1.0), 1.5, 4, 9, -0.5)
+    >>> text.ids, [one.loss for one in text.trace()]
+    ([8, 9], [1.0, 1.5])
     """
 
     before: Branch | None
@@ -39,6 +40,16 @@ class Branch:
     id: int
     log_prob: float
     progress: Progress | None = None
+
+    @property
+    def ids(self) -> list[int]:
+        """All of its new tokens."""
+        ids = []
+        text = self
+        while text.before is not None:
+            ids.append(text.id)
+            text = text.before
+        return ids[::-1]
 
     def trace(self) -> list[Branch]:
         """The text after each of its new tokens, from the first one on."""

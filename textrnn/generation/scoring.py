@@ -24,7 +24,10 @@ class Scoring(Protocol):
         ...
 
     def bound(self, log_prob: float, length: int, longest: int) -> float:
-        """The greatest score a live hypothesis may end with, at any length to ``longest``."""
+        """The greatest score a live hypothesis may end with, at any length to ``longest``.
+
+        One that is likelier has no lower bound.
+        """
         ...
 
 

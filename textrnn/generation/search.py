@@ -22,7 +22,7 @@ from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import allow
 from textrnn.generation.rules import Ids
 from textrnn.generation.sentence import Sentence
-from textrnn.tokenizers import UNK
+from textrnn.tokenizers import PAD, UNK
 
 __all__ = ["Search"]
 
@@ -186,12 +186,13 @@ class Search:
         """The last ids of each row, as rules and the guard see them; the guard looks seldom."""
         if self._history is not None:
             return self._history.window()
+        longest = max(map(len, self._beginnings))
         rows = [
-            [*beginning, *(text.id for text in branch.trace())]
+            [PAD] * (longest - len(beginning)) + [*beginning, *branch.ids]
             for beginning, sentence in zip(self._beginnings, self._sentences, strict=True)
             for branch in sentence.branches
         ]
-        return History(rows).window()
+        return np.array(rows, np.int64)
 
     def _seen(self, weights: Floats | None) -> Floats | None:
         """How much each row has looked at each place, where the coverage penalty asks for it."""

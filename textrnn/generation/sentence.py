@@ -110,8 +110,7 @@ class Sentence:
         if may_end(branch.progress, left) if branch.progress else left <= 0:
             return "length"
         if self._plan.stopped is not None:
-            ids = tuple(text.id for text in branch.trace())
-            return "stop" if self._plan.stopped(ids) else None
+            return "stop" if self._plan.stopped(tuple(branch.ids)) else None
         return None
 
     def _end(self, branch: Branch, reason: FinishReason, length: int, seen: Floats | None) -> None:
@@ -129,9 +128,11 @@ class Sentence:
 
     def _hopeful(self, branches: list[Branch], length: int) -> list[Branch]:
         """Those that may still overtake the n-th best finished hypothesis."""
-        if self._worst is None:
+        if self._worst is None or not branches:
             return branches
         bound, worst, limit = self._plan.scoring.bound, self._worst, self._limit
+        if not bound(-max(one.loss for one in branches), length, limit) <= worst:
+            return branches
         return [one for one in branches if not bound(-one.loss, length, limit) <= worst]
 
 

@@ -112,7 +112,8 @@ class Decoder(nn.Module):
             memory: from :meth:`read`; shared where several rows read the same sentence.
 
         Returns:
-            The attentional vector (B, A), the attention's weights (B, S), the new state.
+            The attentional vector (B, A), the attention's weights as the memory gives them, such as
+            (B, S), the new state.
         """
         values = self.embedding(ids)
         if self.settings.input_feeding:

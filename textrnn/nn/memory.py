@@ -56,7 +56,7 @@ class SharedMemory(NamedTuple):
     >>> shared = SharedMemory(source, torch.tensor([[2, 0], [1, 0]]), torch.tensor([1, 2, 0]))
     >>> context, weights = shared.attend(attention, torch.randn(3, 4))
     >>> context.shape, weights.shape
-    (torch.Size([3, 4]), torch.Size([3, 5]))
+    (torch.Size([3, 4]), torch.Size([2, 2, 5]))
     """
 
     source: Memory
@@ -64,11 +64,15 @@ class SharedMemory(NamedTuple):
     places: Tensor
 
     def attend(self, attention: Attention, query: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries (N, Q) to contexts (N, C) and weights (N, S)."""
+        """Queries (N, Q) to contexts (N, C), and the weights (G, K, S) in each place.
+
+        Few ask for weights, so they wait for :meth:`in_rows`.
+        """
         queries = F.embedding(self.rows, attention.queries(query))
         source = self.source
         context, weights = attention.read(queries, source.keys, source.memory, source.mask)
-        return (
-            F.embedding(self.places, context.flatten(0, 1)),
-            F.embedding(self.places, weights.reshape(-1, weights.shape[2])),
-        )
+        return F.embedding(self.places, context.flatten(0, 1)), weights
+
+    def in_rows(self, weights: Tensor) -> Tensor:
+        """The weights (G, K, S) of what stands in each place, in the rows' order (N, S)."""
+        return F.embedding(self.places, weights.flatten(0, 1))

@@ -34,8 +34,8 @@ def translation_graphs(network: TranslationNetwork) -> dict[str, Graph]:
 
     ``encode`` takes ids (G, S) and lengths (G,) to memory, keys and the decoder's first state.
     ``step`` takes ids (N,), the state of N rows, and a memory of G sentences with the place of each
-    row in it (:class:`~textrnn.nn.memory.SharedMemory`), to logits (N, V), the weights (N, S)
-    behind them, and the new state.
+    row in it (:class:`~textrnn.nn.memory.SharedMemory`), to logits (N, V), the weights (G, K, S)
+    behind them by place, and the new state.
     """
     assert network.encoder.embedding is not None
     draw = torch.Generator().manual_seed(0)
