@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import itemgetter
 
-from textrnn.generation.branch import Choice
+from textrnn.generation.choices import Choices
 from textrnn.generation.terms import Progress
 from textrnn.tokenizers import EOS
 
@@ -22,32 +21,34 @@ _OVERDUE = 8  # tokens beyond all that terms are granted, after which a text end
 
 
 def kept_by_level(
-    choices: Iterable[Choice],
+    choices: Choices,
+    places: range,
     progress: Sequence[Progress],
     first: int,
     *,
     left: int,
     beam_size: int,
-    places: int,
-) -> list[Choice]:
-    """The choices to keep, best first in each level.
+    ends: int,
+) -> list[int]:
+    """The places of the choices to keep, best first in each level.
 
     Args:
-        choices: of all branches of a sentence, those of a branch together.
-        progress: how far each branch has come.
-        first: the row of the first one.
+        choices: the sentence's among them.
+        places: where these stand.
+        progress: how far each of the sentence's branches has come.
+        first: the row of the first of them.
         left: how many tokens may follow.
         beam_size: how many are kept of a level.
-        places: how many texts that have all terms may still end.
+        ends: how many texts that have all terms may still end.
     """
-    levels: dict[int, list[Choice]] = {}
-    for row, some in groupby(choices, key=itemgetter(1)):
-        for level, choice in _allowed(progress[row - first], [*some], left):
-            levels.setdefault(level, []).append(choice)
+    levels: dict[int, list[int]] = {}
+    for row, some in groupby(places, key=choices.rows.__getitem__):
+        for level, place in _allowed(progress[row - first], choices, some, left):
+            levels.setdefault(level, []).append(place)
     kept = []
     for level, found in sorted(levels.items()):
         whole = level == progress[0].terms.levels
-        kept += sorted(found)[: places if whole else beam_size]
+        kept += sorted(found, key=choices.losses.__getitem__)[: ends if whole else beam_size]
     return kept
 
 
@@ -57,24 +58,24 @@ def may_end(progress: Progress, left: int) -> bool:
 
 
 def _allowed(
-    progress: Progress, choices: Sequence[Choice], left: int
-) -> Iterator[tuple[int, Choice]]:
-    """The choices of a branch that leave room for what is missing, and their levels.
+    progress: Progress, choices: Choices, places: Iterable[int], left: int
+) -> Iterator[tuple[int, int]]:
+    """The choices of a branch that leave room for what is missing: their levels and places.
 
     Where there are none, the one that goes on with a term, or the best.
     """
-    others: list[tuple[bool, Choice, int]] = []
+    others: list[tuple[bool, float, int, int]] = []
     none = True
-    for choice in choices:
-        loss, _, id, _ = choice
+    for place in places:
+        id, loss = choices.ids[place], choices.losses[place]
         if loss == math.inf:
             continue
         after = progress.after(id)
         if after.whole or (id != EOS and after.missing <= left):
             none = False
-            yield after.level, choice
+            yield after.level, place
         else:
-            others.append((id not in progress.wanted[:1], choice, after.level))
+            others.append((id not in progress.wanted[:1], loss, place, after.level))
     if none and others:
-        _, choice, level = min(others)
-        yield level, choice
+        *_, place, level = min(others)
+        yield level, place

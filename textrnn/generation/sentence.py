@@ -1,24 +1,36 @@
-"""One sentence of a beam search: its branches, and the hypotheses that have ended."""
+"""One sentence of a beam search: its texts, and the hypotheses that have ended."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
-
-import numpy as np
+from typing import NamedTuple
 
 from textrnn.engines import Floats
-from textrnn.generation.branch import Branch, Choice
+from textrnn.generation.choices import Choices
 from textrnn.generation.grid import kept_by_level, may_end
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import FinishReason
+from textrnn.generation.notes import Note, Notes
 from textrnn.generation.scoring import coverage_penalty
+from textrnn.generation.terms import Progress
 from textrnn.tokenizers import EOS
 
 __all__ = ["Sentence"]
 
 _FINITE = sys.float_info.max
+
+
+class _End(NamedTuple):
+    """A finished hypothesis: the row that it went on from, at which step, and by what."""
+
+    step: int
+    row: int
+    id: int
+    log_prob: float
+    loss: float
+    score: float
+    reason: FinishReason
 
 
 class Sentence:
@@ -30,123 +42,145 @@ class Sentence:
 
     Attributes:
         wish: the same.
-        branches: the texts in the making, best first; none at the end.
+        losses: of the texts in the making, best first; none at the end.
+        progress: how far each of them has come with the terms; none where there are no terms.
     """
 
     def __init__(self, plan: BeamPlan, wish: Wish) -> None:
         self.wish = wish
+        self.losses = [0.0]
+        self.progress: list[Progress] = [wish.terms.measure(b"")] if wish.terms else []
         self._plan = plan
         granted = wish.terms.levels if wish.terms else 0
         limit = plan.max_new_tokens if wish.limit is None else wish.limit
         self._limit = max(limit, len(wish.prefix)) + granted
         self._places = plan.beam_size
-        self._ended: list[tuple[float, Branch, FinishReason]] = []  # scores first
+        self._ended: list[_End] = []
         self._least_loss = math.inf  # of those that ended
         self._worst: float | None = None  # of the n best scores, once there are as many
-        progress = wish.terms.measure(b"") if wish.terms else None
-        self.branches = [Branch(None, 0.0, 0, 0, 0.0, progress)]
 
-    def extend(self, choices: list[Choice], first: int, length: int, seen: Floats | None) -> None:
+    def extend(
+        self,
+        choices: Choices,
+        places: range,
+        first: int,
+        notes: Notes,
+        note: Note,
+        seen: Floats | None,
+    ) -> None:
         """Go on by the best of some choices.
 
         Args:
-            choices: of all branches; those of one stand together.
-            first: the row of the first branch.
-            length: the number of new tokens that a text then has.
+            choices: the sentence's among them.
+            places: where these stand.
+            first: the row of the sentence's first text.
+            notes: the steps before.
+            note: takes the texts that go on.
             seen: how much each row of the batch has looked at each place of its source (M, S),
                 where the coverage penalty asks for it.
         """
+        rows, ids, losses, log_probs = choices
+        length = len(notes) + 1
         left = self._limit - length
-        new: list[Branch] = []
-        for loss, row, id, log_prob in self._kept(choices, first, left):
-            before = self.branches[row - first]
-            progress = before.progress.after(id) if before.progress else None
-            branch = Branch(before, loss, row, id, log_prob, progress)
-            reason = self._reason(branch, left)
+        kept = self._kept(choices, places, first, left)
+        progress = {}
+        if self.progress:
+            progress = {p: self.progress[rows[p] - first].after(ids[p]) for p in kept}
+        on = []
+        for place in kept:
+            reason = self._reason(ids[place], rows[place], progress.get(place), left, notes)
             if reason is None:
-                new.append(branch)
+                on.append(place)
             else:
-                self._end(branch, reason, length, seen)
-        self.branches = self._hopeful(new, length) if self._places > 0 else []
+                self._end(choices, place, reason, length, seen)
+        on = self._hopeful(on, losses, length) if self._places > 0 else []
+        self.losses = [losses[place] for place in on]
+        self.progress = [progress[place] for place in on] if progress else []
+        note.rows.extend([rows[place] for place in on])
+        note.ids.extend([ids[place] for place in on])
+        note.log_probs.extend([log_probs[place] for place in on])
 
-    def hypotheses(self, number: int, weights: Sequence[Floats]) -> list[Hypothesis]:
+    def hypotheses(self, number: int, notes: Notes) -> list[Hypothesis]:
         """The best finished hypotheses, best first.
 
         Args:
             number: of the sentence.
-            weights: for each step where the rows of the batch looked (M, S); none where nobody
-                asked.
+            notes: all steps.
         """
-        best = sorted(self._ended, key=lambda end: -end[0])[: self._plan.n_best]
-        return [_read(number, *end, weights) for end in best]
+        best = sorted(self._ended, key=lambda end: -end.score)[: self._plan.n_best]
+        return [_read(number, end, notes) for end in best]
 
-    def _kept(self, choices: list[Choice], first: int, left: int) -> list[Choice]:
-        """The choices to go on with, best first.
+    def _kept(self, choices: Choices, places: range, first: int, left: int) -> list[int]:
+        """The places of the choices to go on with, best first.
 
-        Of equal ones the earlier branch's comes first, then the smaller id, as in the greedy
-        choice.
+        Of equal ones the earlier text's comes first, then the smaller id, as in the greedy choice.
         """
-        if self.wish.terms is not None:
+        if self.progress:
             return kept_by_level(
                 choices,
-                [branch.progress for branch in self.branches if branch.progress],
+                places,
+                self.progress,
                 first,
                 left=left,
                 beam_size=self._plan.beam_size,
-                places=self._places,
+                ends=self._places,
             )
-        kept = sorted(choices)[: self._places]
+        losses = choices.losses
+        kept = sorted(places, key=losses.__getitem__)[: self._places]
         if kept:
-            least = min(kept[0][0], self._least_loss)
+            least = min(losses[kept[0]], self._least_loss)
             most = min(least + self._plan.threshold, _FINITE)
-            while kept and kept[-1][0] > most:
+            while kept and losses[kept[-1]] > most:
                 kept.pop()
         return kept
 
-    def _reason(self, branch: Branch, left: int) -> FinishReason | None:
-        """Why a text ends here, or None."""
-        if branch.id == EOS:
+    def _reason(
+        self, id: int, row: int, progress: Progress | None, left: int, notes: Notes
+    ) -> FinishReason | None:
+        """Why a text ends with a token, or None."""
+        if id == EOS:
             return "eos"
-        if may_end(branch.progress, left) if branch.progress else left <= 0:
+        if may_end(progress, left) if progress else left <= 0:
             return "length"
         if self._plan.stopped is not None:
-            return "stop" if self._plan.stopped(tuple(branch.ids)) else None
+            text = (*notes.trace(len(notes), row).ids, id)
+            return "stop" if self._plan.stopped(text) else None
         return None
 
-    def _end(self, branch: Branch, reason: FinishReason, length: int, seen: Floats | None) -> None:
-        """Note a finished hypothesis, which keeps its place."""
-        score = float(self._plan.scoring.score(-branch.loss, length))
+    def _end(
+        self, choices: Choices, place: int, reason: FinishReason, length: int, seen: Floats | None
+    ) -> None:
+        """Note a finished hypothesis, which keeps its place in the beam."""
+        row, id, loss = choices.rows[place], choices.ids[place], choices.losses[place]
+        score = float(self._plan.scoring.score(-loss, length))
         if seen is not None:
-            own = seen[branch.row, : self.wish.source_length]
+            own = seen[row, : self.wish.source_length]
             score += coverage_penalty(own, self._plan.coverage_penalty)
-        self._ended.append((score, branch, reason))
+        self._ended.append(_End(length - 1, row, id, choices.log_probs[place], loss, score, reason))
         self._places -= 1
-        self._least_loss = min(self._least_loss, branch.loss)
+        self._least_loss = min(self._least_loss, loss)
         if len(self._ended) >= self._plan.n_best:
-            scores = sorted((score for score, *_ in self._ended), reverse=True)
+            scores = sorted((end.score for end in self._ended), reverse=True)
             self._worst = scores[self._plan.n_best - 1]
 
-    def _hopeful(self, branches: list[Branch], length: int) -> list[Branch]:
-        """Those that may still overtake the n-th best finished hypothesis."""
-        if self._worst is None or not branches:
-            return branches
+    def _hopeful(self, places: list[int], losses: list[float], length: int) -> list[int]:
+        """The places of texts that may still overtake the n-th best finished hypothesis."""
+        if self._worst is None or not places:
+            return places
         bound, worst, limit = self._plan.scoring.bound, self._worst, self._limit
-        if not bound(-max(one.loss for one in branches), length, limit) <= worst:
-            return branches
-        return [one for one in branches if not bound(-one.loss, length, limit) <= worst]
+        if not bound(-max(losses[place] for place in places), length, limit) <= worst:
+            return places
+        return [place for place in places if not bound(-losses[place], length, limit) <= worst]
 
 
-def _read(
-    number: int, score: float, branch: Branch, reason: FinishReason, weights: Sequence[Floats]
-) -> Hypothesis:
-    texts = branch.trace()
-    looks = [some[text.row] for some, text in zip(weights, texts, strict=False)]
+def _read(number: int, end: _End, notes: Notes) -> Hypothesis:
+    before = notes.trace(end.step, end.row)
     return Hypothesis(
         sentence=number,
-        ids=tuple(text.id for text in texts),
-        log_probs=tuple(text.log_prob for text in texts),
-        log_prob=-branch.loss,
-        score=score,
-        finish_reason=reason,
-        attention=np.stack(looks) if looks else None,
+        ids=(*before.ids, end.id),
+        log_probs=(*before.log_probs, end.log_prob),
+        log_prob=-end.loss,
+        score=end.score,
+        finish_reason=end.reason,
+        attention=notes.attention(before, end.step, end.row),
     )
