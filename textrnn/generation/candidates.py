@@ -167,12 +167,13 @@ def _log_totals(part: Logits, greatest: Floats, room: Logits) -> tuple[Numbers, 
     From what is large or small the greatest is taken first: each row for itself, so that it is the
     same beside others.
     """
-    base = None
-    if not all(-_SAFE < one < _SAFE for one in greatest.tolist()):
-        base = np.where(np.abs(greatest) < _SAFE, np.float32(0.0), greatest)
+    never = np.logaddexp.reduce(part[:, :NEVER], axis=1, dtype=np.float64)
+    sizes, base = np.abs(greatest), None
+    if not np.maximum.reduce(sizes) < _SAFE:
+        base = np.where(sizes < _SAFE, np.float32(0.0), greatest)
         part = np.subtract(part, base[:, np.newaxis], out=room)
-    weights = np.exp(part, out=room)
-    sums = np.add.reduce(weights[:, NEVER:], axis=1, dtype=np.float32)
-    without: Numbers = np.log(sums, dtype=np.float64)
-    whole: Numbers = np.log(sums + np.add.reduce(weights[:, :NEVER], axis=1), dtype=np.float64)
-    return (whole, without) if base is None else (whole + base, without + base)
+    weights = np.exp(part, out=room)[:, NEVER:]
+    without: Numbers = np.log(np.add.reduce(weights, axis=1), dtype=np.float64)
+    if base is not None:
+        without += base
+    return np.logaddexp(without, never), without

@@ -70,6 +70,22 @@ class Notes:
             rows.append(row)
         return Trace(tuple(ids[::-1]), tuple(log_probs[::-1]), tuple(rows[::-1]))
 
+    def since(self, step: int) -> tuple[list[int], list[list[int]]]:
+        """The row that step ``step`` began with for each present row, and all ids step by step.
+
+        >>> notes = Notes()
+        >>> notes.add(Note([0, 0], [7, 8], [-1.0, -2.0]), None)
+        >>> notes.add(Note([1], [9], [-0.5]), None)
+        >>> notes.since(0), notes.since(1)
+        (([0], [[8], [9]]), ([1], [[9]]))
+        """
+        rows = list(range(len(self._notes[-1].rows)))
+        columns = []
+        for note in reversed(self._notes[step:]):
+            columns.append([note.ids[row] for row in rows])
+            rows = [note.rows[row] for row in rows]
+        return rows, columns[::-1]
+
     def attention(self, before: Trace, step: int, row: int) -> Floats | None:
         """Where the decoder looked for each token of a text that ends with step ``step`` (T, S)."""
         looks = [

@@ -20,6 +20,7 @@ from textrnn.generation.history import History
 from textrnn.generation.hypotheses import BeamPlan, Hypothesis, Wish
 from textrnn.generation.loop import allow
 from textrnn.generation.notes import Note, Notes
+from textrnn.generation.rules import Ids
 from textrnn.generation.sentence import Sentence
 from textrnn.tokenizers import UNK
 
@@ -50,6 +51,7 @@ class Search:
         self._coverage: Floats | None = None
         looks_back = plan.rules or plan.guard is not None
         self._history = History(beginnings) if looks_back else None
+        self._looked = 0  # steps that it has
         self._periods: Sequence[int] = ()
 
     def extend(self, logits: AnyLogits, weights: Floats | None) -> tuple[list[int], list[int]]:
@@ -76,9 +78,6 @@ class Search:
         self._running = [sentence for sentence in self._running if sentence.losses]
         if seen is not None:
             self._coverage = seen[note.rows]
-        if self._history is not None:
-            self._history.take(note.rows)
-            self._history.append(note.ids)
         return note.rows, note.ids
 
     def results(self) -> list[list[Hypothesis]]:
@@ -132,8 +131,9 @@ class Search:
         """The logits that the rules leave; the same array where they change none."""
         if self._history is None or not self._plan.rules:
             return logits
-        rules, window, count = self._plan.rules, self._history.window(), len(self._notes)
-        return allow(rules, window, np.asarray(logits), count, unknown=self._plan.unknown)
+        rules, window = self._plan.rules, self._window(self._history)
+        count, unknown = len(self._notes), self._plan.unknown
+        return allow(rules, window, np.asarray(logits), count, unknown=unknown)
 
     def _guard(self, logits: AnyLogits) -> AnyLogits:
         """The logits that the guard leaves; the same array where it changes none.
@@ -144,10 +144,10 @@ class Search:
         if self._history is None or guard is None:
             return logits
         if len(self._notes) % guard.patience == 0:
-            self._periods = guard.periods(self._history.window())
+            self._periods = guard.periods(self._window(self._history))
         if not self._periods:
             return logits
-        rows, tokens = guard.bans(self._history.window(), self._periods)
+        rows, tokens = guard.bans(self._window(self._history), self._periods)
         if len(rows):
             guarded = [one.wish.guarded for one in self._running for _ in one.losses]
             applies = np.array(guarded)[rows]
@@ -157,6 +157,16 @@ class Search:
         left = np.array(logits)
         left[rows, tokens] = -np.inf
         return left
+
+    def _window(self, history: History) -> Ids:
+        """The last ids of each row; those since it was last asked for are brought in now."""
+        if self._looked < len(self._notes):
+            rows, columns = self._notes.since(self._looked)
+            history.take(rows)
+            for ids in columns:
+                history.append(ids)
+            self._looked = len(self._notes)
+        return history.window()
 
     def _seen(self, weights: Floats | None) -> Floats | None:
         """How much each row has looked at each place, where the coverage penalty asks for it."""
@@ -197,21 +207,17 @@ class _Measure(NamedTuple):
     """
 
     logits: AnyLogits
-    totals: Sequence[float]
-    losses: Sequence[float]
+    totals: list[float]
+    losses: list[float]
 
-    def choices(self, tokens: Candidates, logits: Sequence[float] | None) -> Choices:
+    def choices(self, tokens: Candidates, logits: list[float] | None) -> Choices:
         """Choices by tokens' values; ``logits`` are the model's, looked up where not given."""
         rows, ids, values = tokens
         if logits is None:
             logits = self.logits[np.array(rows, np.int64), np.array(ids, np.int64)].tolist()
-        losses, totals = self.losses, self.totals
-        return Choices(
-            rows,
-            ids,
-            [losses[row] - value for row, value in zip(rows, values, strict=True)],
-            [logit - totals[row] for row, logit in zip(rows, logits, strict=True)],
-        )
+        base = self.losses
+        losses = [base[row] - value for row, value in zip(rows, values, strict=True)]
+        return Choices(rows, ids, losses, logits, self.totals)
 
     def looked_up(
         self, rows: Sequence[int], ids: int | Sequence[int], logits: AnyLogits

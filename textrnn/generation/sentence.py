@@ -79,7 +79,7 @@ class Sentence:
             seen: how much each row of the batch has looked at each place of its source (M, S),
                 where the coverage penalty asks for it.
         """
-        rows, ids, losses, log_probs = choices
+        rows, ids, losses = choices[:3]
         length = len(notes) + 1
         left = self._limit - length
         kept = self._kept(choices, places, first, left)
@@ -98,7 +98,7 @@ class Sentence:
         self.progress = [progress[place] for place in on] if progress else []
         note.rows.extend([rows[place] for place in on])
         note.ids.extend([ids[place] for place in on])
-        note.log_probs.extend([log_probs[place] for place in on])
+        note.log_probs.extend([choices.log_prob(place) for place in on])
 
     def hypotheses(self, number: int, notes: Notes) -> list[Hypothesis]:
         """The best finished hypotheses, best first.
@@ -156,7 +156,7 @@ class Sentence:
         if seen is not None:
             own = seen[row, : self.wish.source_length]
             score += coverage_penalty(own, self._plan.coverage_penalty)
-        self._ended.append(_End(length - 1, row, id, choices.log_probs[place], loss, score, reason))
+        self._ended.append(_End(length - 1, row, id, choices.log_prob(place), loss, score, reason))
         self._places -= 1
         self._least_loss = min(self._least_loss, loss)
         if len(self._ended) >= self._plan.n_best:
