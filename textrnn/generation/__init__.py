@@ -5,9 +5,10 @@
     rules/        what stands between the model's logits and the choice
     loop.py       greedy choice and sampling: a batch whose rows come and go; row.py is one of them
     beam.py       beam search; hypotheses.py says what is asked for and found, search.py holds the
-                  rows of a batch, candidates.py their best tokens, notes.py what led to them;
+                  sentences of a batch, sentence.py is one of them; candidates.py finds the best
+                  tokens of a row, choices.py is what texts go on with, notes.py what led to them;
                   scoring.py compares hypotheses
-    terms.py      texts that must appear, and how far a hypothesis has come (grid.py: its rows)
+    terms.py      texts that must appear, and how far a hypothesis has come (grid.py: what is kept)
     repetition.py the guard against texts that never end
     draw.py       random streams, one a text
     history.py    the last tokens, as rules see them
