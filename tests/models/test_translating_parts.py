@@ -452,7 +452,8 @@ def test_settings_are_filled_in() -> None:
     assert (done.coverage_penalty, done.max_length_ratio, done.split_tokens) == (0.0, 2.0, 64)
     drawn = TranslationSettings.of({"sample": True, "seed": 5}).resolve({"beam_size": 3})
     assert (drawn.beam_size, drawn.length_penalty, drawn.generation.seed) == (None, None, 5)
-    assert TranslationSettings().resolve({}).generation.seed is not None
+    assert TranslationSettings(sample=True).resolve({}).generation.seed is not None
+    assert TranslationSettings().resolve({}).generation.seed is None  # a search draws nothing
     with pytest.raises(UsageError, match="n_best is 9: give a whole number from 1 to 5, the beam"):
         TranslationSettings(n_best=9).resolve({})
     with pytest.raises(UnknownNameError, match="no recommended translation setting 'beams'"):
