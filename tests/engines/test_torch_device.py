@@ -18,7 +18,7 @@ from torch import Tensor
 from textrnn.config import EncoderSettings, LanguageModelHeadSettings
 from textrnn.engines._torch_device import DeviceLogits, RecordedSteps, record_on_cuda
 from textrnn.engines.torch import TorchEngine
-from textrnn.generation import BeamPlan, beam_search
+from textrnn.generation import BeamPlan, Wish, beam_search
 from textrnn.generation.candidates import NEVER, best_tokens, log_totals
 from textrnn.tasks.language_modeling import LanguageModelNetwork
 
@@ -62,14 +62,20 @@ def test_the_best_and_the_totals_are_those_of_the_array(count: int) -> None:
 
 
 @pytest.mark.parametrize("rules", [(), (lambda ids, logits: logits * np.float32(0.5),)])
-def test_a_beam_finds_the_same_texts_with_logits_on_the_device(rules: Any) -> None:
+def test_a_beam_finds_the_same_texts_with_logits_on_the_device(
+    rules: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = make_engine()
     plan = BeamPlan(beam_size=4, max_new_tokens=12, n_best=3, rules=rules)
-    beginnings = [[2, 9], [2, 17]]
+    beginnings, wishes = [[2, 9], [2, 17]], [Wish(), Wish(prefix=(7, 8))]
     logits, state = engine.start(np.array(beginnings), np.array([2, 2]))
-    held, plain = (
-        beam_search(one, beginnings, logits, state, plan) for one in (engine, Plain(engine))
-    )
+    plain = beam_search(Plain(engine), beginnings, logits, state, plan, wishes=wishes)
+
+    def refused(*given: Any) -> Any:
+        raise AssertionError("all logits are asked for")
+
+    monkeypatch.setattr(engine, "step", refused)
+    held = beam_search(engine, beginnings, logits, state, plan, wishes=wishes)
     assert [[h.ids for h in best] for best in held] == [[h.ids for h in best] for best in plain]
     for ours, theirs in zip(held, plain, strict=True):
         np.testing.assert_allclose([h.score for h in ours], [h.score for h in theirs], rtol=1e-5)

@@ -158,11 +158,33 @@ def test_graphs_of_before_that_take_lengths_still_run(
     nodes = [*before, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    # And where the decoder looked came in the order of the rows.
+    for one in model.graph.node:
+        for names in (one.input, one.output):
+            for place, name in enumerate(names):
+                names[place] = "by_place" if name == "weights" else name
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1]), "any"))
+    model.graph.node.extend(
+        [
+            node("Shape", ["by_place"], ["source.width"], start=2),
+            node("Concat", ["any", "source.width"], ["flat.shape"], axis=0),
+            node("Reshape", ["by_place", "flat.shape"], ["flat"]),
+            node("Gather", ["flat", "places"], ["weights"]),
+        ]
+    )
+    (weights,) = (value for value in model.graph.output if value.name == "weights")
+    del weights.type.tensor_type.shape.dim[0]
     onnx.save(model, graphs / "step.onnx")
-    old = OnnxTranslationEngine(graphs, folder.parameters_sha256)
-    sources = some_rows(5, 1, 9)
-    found = greedy(old, sources), greedy(open_engine(folder, engine="onnx"), sources)
-    np.testing.assert_array_equal(*found)
+    old: Any = OnnxTranslationEngine(graphs, folder.parameters_sha256)
+    new: Any = open_engine(folder, engine="onnx")
+    sources, beam = some_rows(5, 1, 9), np.array([0, 2, 2, 2, 1])
+    np.testing.assert_array_equal(greedy(old, sources), greedy(new, sources))
+    looks = []
+    for one in (old, new):
+        _, state = one.start(*pad_right(sources))
+        _, state = one.step(np.arange(5, 10), one.reorder(state, beam))
+        looks.append(one.attention(one.reorder(state, np.array([3, 0, 4]))))
+    np.testing.assert_array_equal(*looks)
 
 
 def test_it_says_who_it_is(engine: TranslationEngine) -> None:
@@ -236,6 +258,15 @@ def test_reordered_rows_go_on_as_those_rows(engine: TranslationEngine) -> None:
             close(weights[row, :length], engine.attention(alone_state)[0])
             assert not weights[row, length:].any()
     np.testing.assert_array_equal(engine.attention(engine.reorder(state, np.array([0]))), weights)
+
+
+def test_attention_is_reordered_with_its_rows(engine: TranslationEngine) -> None:
+    _, state = engine.start(*pad_right(some_rows(3, 8, 5)))
+    _, state = engine.step(np.array([4, 5, 6]), engine.reorder(state, np.array([0, 1, 2])))
+    weights = engine.attention(state)
+    for rows in ([2, 0, 1], [1, 1], [2]):
+        moved = engine.reorder(state, np.array(rows))
+        np.testing.assert_array_equal(engine.attention(moved), weights[rows])
 
 
 def test_scores_are_the_log_probabilities_of_steps(engine: TranslationEngine) -> None:

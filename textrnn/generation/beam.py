@@ -62,7 +62,7 @@ def beam_search(
     """
     if plan.coverage_penalty and attention is None:
         raise UsageError("coverage_penalty does not apply to a model that has no attention")
-    step = getattr(engine, "step_for_search", None)
+    step = getattr(engine, "step_on_device", engine.step)
     search = Search(plan, beginnings, wishes or [Wish()] * len(beginnings))
     while True:
         parents, ids = search.extend(logits, attention(state) if attention else None)
@@ -70,7 +70,4 @@ def beam_search(
             return search.results()
         if parents != list(range(len(logits))):
             state = engine.reorder(state, np.array(parents))
-        read = np.array(ids)
-        logits, state = (
-            engine.step(read, state) if step is None else step(read, state, plan.beam_size)
-        )
+        logits, state = step(np.array(ids), state)

@@ -32,14 +32,26 @@ class Choices(NamedTuple):
         """The log-probability of a token under the model's own distribution."""
         return self.logits[place] - self.totals[self.rows[place]]
 
-    def joined(self, places: range, other: Choices) -> Choices:
-        """Those at some places and others, none of which may be among these.
+    def among(self, places: range) -> Choices:
+        """Those at some places."""
+        part = slice(places.start, places.stop)
+        own = self.rows[part], self.ids[part], self.losses[part], self.logits[part]
+        return Choices(*own, self.totals)
 
-        >>> some = Choices([0, 1, 1], [7, 4, 9], [0.5, 0.1, 0.2], [2.0, 4.0, 3.0], [5.0, 6.0])
-        >>> some.joined(range(1, 3), Choices([1], [5], [0.3], [2.5], [5.0, 6.0])).ids
+    def joined(self, other: Choices) -> Choices:
+        """These and others of the same rows, none of which may be among these.
+
+        >>> some = Choices([1, 1], [4, 9], [0.1, 0.2], [4.0, 3.0], [5.0, 6.0])
+        >>> some.joined(Choices([1], [5], [0.3], [2.5], [5.0, 6.0])).ids
         [4, 5, 9]
         """
-        ours = zip(*(part[places.start : places.stop] for part in self[:4]), strict=True)
-        both = sorted([*ours, *zip(*other[:4], strict=True)])
-        rows, ids, losses, logits = zip(*both, strict=True)
-        return Choices([*rows], [*ids], [*losses], [*logits], self.totals)
+        rows, ids = self.rows + other.rows, self.ids + other.ids
+        losses, logits = self.losses + other.losses, self.logits + other.logits
+        order = sorted(range(len(rows)), key=lambda place: (rows[place], ids[place]))
+        return Choices(
+            [rows[place] for place in order],
+            [ids[place] for place in order],
+            [losses[place] for place in order],
+            [logits[place] for place in order],
+            self.totals,
+        )

@@ -96,27 +96,45 @@ class Search:
             model = log_totals(logits)[0]
         if self._plan.unknown:
             totals = np.logaddexp(totals, allowed[:, UNK])
-        measure = _Measure(logits, model.tolist(), self._losses(totals.tolist()))
-        choices = measure.choices(best, best.values if allowed is logits else None)
+        losses = self._losses(totals.tolist())
+        step = _Step(logits, guarded, allowed, model.tolist(), losses)
+        choices = step.choices(best)
         begin = first = 0
         for sentence in self._running:
             rows = range(first, first + len(sentence.losses))
             end = bisect_left(best.rows, rows.stop, begin)
             own, places = choices, range(begin, end)
+            if (
+                self._plan.unknown
+                or sentence.progress
+                or len(self._notes) < len(sentence.wish.prefix)
+            ):
+                own = self._own(sentence, rows, step, choices.among(places))
+                places = range(len(own.rows))
             begin, first = end, rows.stop
-            prefix = sentence.wish.prefix[len(self._notes) :]
-            if prefix:
-                own = measure.looked_up(rows, prefix[0], logits)
-            elif self._plan.unknown:
-                own = own.joined(places, measure.looked_up(rows, UNK, allowed))
-            if own is not choices:
-                places = range(len(own.rows))
-            if sentence.progress and not prefix:
-                own = own.joined(
-                    places, self._wanted(sentence, own, places, rows, measure, guarded)
-                )
-                places = range(len(own.rows))
             yield sentence, own, places
+
+    def _own(self, sentence: Sentence, rows: range, step: _Step, best: Choices) -> Choices:
+        """What a sentence may go on with beside the best tokens, or instead of them."""
+        prefix = sentence.wish.prefix[len(self._notes) :]
+        if prefix:
+            return step.looked_up(rows, [prefix[0]] * len(rows), step.logits)
+        own = best
+        if self._plan.unknown:
+            own = own.joined(step.looked_up(rows, [UNK] * len(rows), step.allowed))
+        if sentence.progress:
+            # Whatever the rules say; but the guard holds for these too: a term that was begun again
+            # and again would never end.
+            known = set(zip(own.rows, own.ids, strict=True))
+            wanted = [
+                (row, id)
+                for row, progress in zip(rows, sentence.progress, strict=True)
+                for id in progress.wanted
+                if (row, id) not in known
+            ]
+            places, ids = [row for row, _ in wanted], [id for _, id in wanted]
+            own = own.joined(step.looked_up(places, ids, step.guarded))
+        return own
 
     def _losses(self, totals: Sequence[float]) -> list[float]:
         """What each row's text has lost, the total by which its next token is measured with it."""
@@ -174,56 +192,41 @@ class Search:
             return None
         return weights if self._coverage is None else weights + self._coverage
 
-    def _wanted(
-        self,
-        sentence: Sentence,
-        own: Choices,
-        places: range,
-        rows: range,
-        measure: _Measure,
-        logits: AnyLogits,
-    ) -> Choices:
-        """The choices beside a sentence's own that go on with a term, whatever the rules say.
 
-        The guard holds for these too: a term that was begun again and again would never end.
-        """
-        known = {(own.rows[place], own.ids[place]) for place in places}
-        wanted = [
-            (row, id)
-            for row, progress in zip(rows, sentence.progress, strict=True)
-            for id in progress.wanted
-            if (row, id) not in known
-        ]
-        return measure.looked_up([row for row, _ in wanted], [id for _, id in wanted], logits)
-
-
-class _Measure(NamedTuple):
-    """What makes choices of tokens.
+class _Step(NamedTuple):
+    """The numbers of a step, of which choices are made.
 
     Args:
         logits: the model's (N, V).
-        totals: by which its log-probabilities are measured (N,).
+        guarded: those that the guard leaves; the same array where it changes none.
+        allowed: those that the rules leave of them; as above.
+        totals: by which the model's log-probabilities are measured (N,).
         losses: of each row's text, the total of what the rules leave added (N,).
     """
 
     logits: AnyLogits
+    guarded: AnyLogits
+    allowed: AnyLogits
     totals: list[float]
     losses: list[float]
 
-    def choices(self, tokens: Candidates, logits: list[float] | None) -> Choices:
-        """Choices by tokens' values; ``logits`` are the model's, looked up where not given."""
-        rows, ids, values = tokens
-        if logits is None:
-            logits = self.logits[np.array(rows, np.int64), np.array(ids, np.int64)].tolist()
+    def choices(self, best: Candidates) -> Choices:
+        """The choices of tokens with their values in ``allowed``."""
+        if self.allowed is self.logits:
+            return self._choices(*best, best.values)
+        rows, ids = np.array(best.rows, np.int64), np.array(best.ids, np.int64)
+        return self._choices(*best, self.logits[rows, ids].tolist())
+
+    def looked_up(self, rows: Sequence[int], ids: Sequence[int], logits: AnyLogits) -> Choices:
+        """The choices of tokens with their values in ``logits``, one of the three."""
+        places = np.array(rows, np.int64), np.array(ids, np.int64)
+        values = logits[places].tolist()
+        own = values if logits is self.logits else self.logits[places].tolist()
+        return self._choices([*rows], [*ids], values, own)
+
+    def _choices(
+        self, rows: list[int], ids: list[int], values: list[float], own: list[float]
+    ) -> Choices:
         base = self.losses
         losses = [base[row] - value for row, value in zip(rows, values, strict=True)]
-        return Choices(rows, ids, losses, logits, self.totals)
-
-    def looked_up(
-        self, rows: Sequence[int], ids: int | Sequence[int], logits: AnyLogits
-    ) -> Choices:
-        """Choices by their values among ``logits`` (N, V); one id may be all of them."""
-        at = np.array(rows, np.int64)
-        tokens = np.broadcast_to(np.array(ids, np.int64), at.shape)
-        values = logits[at, tokens].tolist()
-        return self.choices(Candidates(at.tolist(), tokens.tolist(), values), None)
+        return Choices(rows, ids, losses, own, self.totals)

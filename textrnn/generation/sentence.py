@@ -43,7 +43,7 @@ class Sentence:
     Attributes:
         wish: the same.
         losses: of the texts in the making, best first; none at the end.
-        progress: how far each of them has come with the terms; none where there are no terms.
+        progress: how far each of them has come with the terms; empty where there are no terms.
     """
 
     def __init__(self, plan: BeamPlan, wish: Wish) -> None:
@@ -83,7 +83,7 @@ class Sentence:
         length = len(notes) + 1
         left = self._limit - length
         kept = self._kept(choices, places, first, left)
-        progress = {}
+        progress: dict[int, Progress] = {}
         if self.progress:
             progress = {p: self.progress[rows[p] - first].after(ids[p]) for p in kept}
         on = []
@@ -152,7 +152,7 @@ class Sentence:
     ) -> None:
         """Note a finished hypothesis, which keeps its place in the beam."""
         row, id, loss = choices.rows[place], choices.ids[place], choices.losses[place]
-        score = float(self._plan.scoring.score(-loss, length))
+        score = float(self._plan.scoring.score(0.0 - loss, length))
         if seen is not None:
             own = seen[row, : self.wish.source_length]
             score += coverage_penalty(own, self._plan.coverage_penalty)
@@ -179,7 +179,7 @@ def _read(number: int, end: _End, notes: Notes) -> Hypothesis:
         sentence=number,
         ids=(*before.ids, end.id),
         log_probs=(*before.log_probs, end.log_prob),
-        log_prob=-end.loss,
+        log_prob=0.0 - end.loss,
         score=end.score,
         finish_reason=end.reason,
         attention=notes.attention(before, end.step, end.row),

@@ -106,7 +106,10 @@ class TranslationNetwork(nn.Module):
     def step(
         self, ids: Tensor, state: DecoderState, memory: Memory | SharedMemory
     ) -> tuple[Tensor, Tensor, DecoderState]:
-        """One word a row (B,) to a hidden state (B, H), weights (B, S) and the new state."""
+        """One word a row (B,) to a hidden state (B, H), weights and the new state.
+
+        The weights are (B, S), or as a shared memory gives them.
+        """
         return self.decoder.step(ids, state, memory)
 
     def decode(
