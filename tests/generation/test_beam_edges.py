@@ -12,6 +12,8 @@ from fake_translators import FakeTranslationEngine, RandomTranslator, TableTrans
 from textrnn.generation import BeamPlan, Hypothesis, Speller, Terms, Wish, beam_search, pad_right
 from textrnn.generation.choices import Choices
 from textrnn.generation.grid import kept_by_level, may_end
+from textrnn.generation.notes import Note, Notes
+from textrnn.generation.sentence import Sentence
 from textrnn.tokenizers import BOS, EOS, PAD, UNK
 from textrnn.tokenizers.byte import ByteTokenizer
 
@@ -103,6 +105,17 @@ def test_a_search_with_terms_stops_when_its_places_are_taken() -> None:
         assert len(found) == 2
 
 
+def test_where_all_places_are_taken_what_has_less_of_the_terms_is_given_up() -> None:
+    terms = Terms([("ox",)], SPELLER)
+    some = choices([0, 1], [EOS, 40], [0.1, 0.5])
+    for beam_size, left in ((1, []), (2, [0.5])):
+        sentence = Sentence(BeamPlan(beam_size, 30), Wish(30, terms=terms))
+        sentence.losses = [0.1, 0.2]
+        sentence.progress = [terms.measure(b"ox "), terms.measure(b"")]
+        sentence.extend(some, range(2), 0, Notes(), Note([], [], []), None)
+        assert sentence.losses == left
+
+
 def test_a_text_whose_terms_never_come_ends_in_any_case() -> None:
     terms = Terms([("ox",)], SPELLER)
     begun, whole = terms.measure(b"o"), terms.measure(b"an ox")
@@ -118,6 +131,9 @@ def test_of_a_level_as_many_are_kept_as_have_places() -> None:
         progress = [terms.measure(text)]
         found = kept_by_level(some, range(4), progress, 2, left=9, beam_size=2, ends=1)
         assert found == kept
+    banned = choices([0, 0], [20, 21], [math.inf, 0.1])
+    progress = [terms.measure(b"ox ")]
+    assert kept_by_level(banned, range(2), progress, 0, left=9, beam_size=2, ends=2) == [1]
 
 
 def test_where_nothing_leaves_room_the_term_that_is_begun_goes_on() -> None:
