@@ -12,7 +12,7 @@ from textrnn.engines import Floats, HeldLogits
 from textrnn.generation.rules import Ids, Logits
 from textrnn.tokenizers import EOS
 
-__all__ = ["NEVER", "AnyLogits", "Candidates", "Numbers", "best_tokens", "log_totals"]
+__all__ = ["NEVER", "AnyLogits", "Candidates", "best_tokens", "log_totals"]
 
 AnyLogits: TypeAlias = Logits | HeldLogits
 Numbers: TypeAlias = NDArray[np.floating[Any]]

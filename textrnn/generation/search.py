@@ -45,8 +45,8 @@ class Search:
         self._sentences = [Sentence(plan, wish) for wish in wishes]
         self._running = self._sentences
         # Of a row, what is further from its best than the threshold is so from the sentence's.
-        searched = all(wish.terms is None for wish in wishes)
-        self._within = plan.threshold + _MARGIN if searched else math.inf
+        free = all(wish.terms is None for wish in wishes)
+        self._within = plan.threshold + _MARGIN if free else math.inf
         self._notes = Notes()
         self._coverage: Floats | None = None
         looks_back = plan.rules or plan.guard is not None
@@ -69,11 +69,8 @@ class Search:
         """
         seen = self._seen(weights)
         note = Note([], [], [])
-        first = 0
-        for sentence, choices, places in self._choices(logits):
-            rows = len(sentence.losses)
+        for sentence, first, choices, places in self._choices(logits):
             sentence.extend(choices, places, first, self._notes, note, seen)
-            first += rows
         self._notes.add(note, weights)
         self._running = [sentence for sentence in self._running if sentence.losses]
         if seen is not None:
@@ -87,8 +84,8 @@ class Search:
             for number, sentence in enumerate(self._sentences)
         ]
 
-    def _choices(self, logits: AnyLogits) -> Iterator[tuple[Sentence, Choices, range]]:
-        """For each sentence choices, and the places of its own among them."""
+    def _choices(self, logits: AnyLogits) -> Iterator[tuple[Sentence, int, Choices, range]]:
+        """For each sentence its first row, choices, and the places of its own among them."""
         guarded = self._guard(logits)
         allowed = self._allowed(guarded)
         best, model, totals = best_tokens(allowed, self._plan.beam_size, self._within)
@@ -112,7 +109,7 @@ class Search:
                 own = self._own(sentence, rows, step, choices.among(places))
                 places = range(len(own.rows))
             begin, first = end, rows.stop
-            yield sentence, own, places
+            yield sentence, rows.start, own, places
 
     def _own(self, sentence: Sentence, rows: range, step: _Step, best: Choices) -> Choices:
         """What a sentence may go on with beside the best tokens, or instead of them."""
