@@ -171,6 +171,20 @@ def test_nuclei_by_their_definition(kind: Any, logits: Any, p: float) -> None:
         assert shares[row][found].sum() > p - 1e-4
 
 
+@given(some_logits(), st.floats(0.01, 100), st.floats(0.01, 100))
+def test_the_likeliest_are_within_any_reach_of_themselves_at_any_temperature(
+    logits: Any, value: float, other: float
+) -> None:
+    for row in logits:
+        likeliest = np.flatnonzero(row == row.max())
+        for left in (Shortlist(row), Shortlist(row - row.max(), greatest=0.0)):
+            tempered = left.divided(value).divided(other)
+            assert tempered.greatest == tempered.logits.max()
+            assert set(likeliest) <= set(tempered.within(0).tokens)
+            assert set(likeliest) <= set(MinP(1).shape(tempered).tokens)
+            assert len(tempered) == len(row)
+
+
 def test_a_rule_that_leaves_nothing_of_a_short_list_is_named() -> None:
     ends = np.full(9, -np.inf, np.float32)
     ends[EOS] = 0

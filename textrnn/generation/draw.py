@@ -64,7 +64,7 @@ def draw(left: Shortlist, uniform: float) -> int:
     if len(weights) >= _MANY:
         return left.id(_place_in_blocks(weights, uniform))
     held = np.add.accumulate(weights, dtype=np.float64)
-    return left.id(int(held.searchsorted(uniform * held[-1] * _BELOW_ONE, side="right")))
+    return left.id(int(held.searchsorted(uniform * held.item(-1) * _BELOW_ONE, side="right")))
 
 
 def _place_in_blocks(weights: Logits, uniform: float) -> int:

@@ -67,7 +67,7 @@ def narrow(
     for rule in rules:
         if isinstance(rule, Shaping):
             left = rule.shape(left)
-            if left.greatest == -math.inf:
+            if left.best == -math.inf:
                 raise _nothing_left(rule, new_tokens)
         else:
             (whole,) = _applied(rule, ids, left.whole(vocab_size)[np.newaxis], new_tokens)

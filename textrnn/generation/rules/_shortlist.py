@@ -31,7 +31,7 @@ class Shortlist:
     (array([5, 6]), 6)
     """
 
-    __slots__ = ("_columns", "_greatest", "_logits", "_source", "_weights", "first")
+    __slots__ = ("_best", "_columns", "_divisor", "_ranks", "_source", "_weights", "first")
 
     def __init__(
         self,
@@ -43,34 +43,52 @@ class Shortlist:
     ) -> None:
         self.first = first
         self._columns: Ids | None = None  # of the tokens, counted from the first; None for all
-        self._logits = logits
-        self._source: tuple[Logits, Ids] | None = (
-            None  # where the logits stand, until they are asked for
-        )
+        self._ranks = logits
+        self._source: tuple[Logits, Ids] | None = None  # where those stand, until asked for
+        self._divisor: float | None = None  # of the ranks, which gives the logits; None for 1
         self._weights = weights
-        self._greatest = greatest
+        self._best = greatest  # of the ranks
+
+    def __len__(self) -> int:
+        """How many tokens are left, K."""
+        if self._ranks is None:
+            assert self._source is not None
+            return len(self._source[1])
+        return len(self._ranks)
+
+    @property
+    def ranks(self) -> Logits:
+        """Numbers (K,) in the order of the logits: these, before temperatures divided them."""
+        if self._ranks is None:
+            assert self._source is not None
+            ranks, places = self._source
+            self._ranks = ranks[places]
+        return self._ranks
 
     @property
     def logits(self) -> Logits:
         """The logits (K,)."""
-        if self._logits is None:
-            assert self._source is not None
-            logits, places = self._source
-            self._logits = logits[places]
-        return self._logits
+        return self.ranks if self._divisor is None else self.ranks / self._divisor
+
+    @property
+    def best(self) -> float:
+        """The greatest of the ranks."""
+        if self._best is None:
+            self._best = float(self.ranks.max())
+        return self._best
 
     @property
     def greatest(self) -> float:
         """The logit of the likeliest token."""
-        if self._greatest is None:
-            self._greatest = float(self.logits.max())
-        return self._greatest
+        if self._divisor is None or self.best == 0:
+            return self.best
+        return float(np.float32(self.best) / np.float32(self._divisor))
 
     @property
     def weights(self) -> Logits:
         """The probabilities (K,) over that of the likeliest token."""
         if self._weights is None:
-            shares = self.logits if self.greatest == 0 else self.logits - np.float32(self.greatest)
+            shares = self.logits if self.best == 0 else self.logits - np.float32(self.greatest)
             self._weights = np.exp(shares)
         return self._weights
 
@@ -78,28 +96,45 @@ class Shortlist:
     def tokens(self) -> Ids:
         """Which tokens these are (K,), by id."""
         if self._columns is None:
-            return np.arange(self.first, self.first + len(self.logits))
+            return np.arange(self.first, self.first + len(self.ranks))
         return self._columns + self.first
 
     def id(self, column: int) -> int:
         """The token that stands in a column."""
-        return self.first + (column if self._columns is None else int(self._columns[column]))
+        return self.first + (column if self._columns is None else self._columns.item(column))
 
     def only(self, keep: NDArray[np.bool_]) -> Shortlist:
         """Those tokens that ``keep`` (K,) says, the likeliest among them."""
         (places,) = keep.nonzero()
         weights = None if self._weights is None else self._weights[places]
-        left = Shortlist(None, self.first, weights=weights, greatest=self._greatest)
+        left = Shortlist(None, self.first, weights=weights, greatest=self._best)
         left._columns = places if self._columns is None else self._columns[places]
-        if self._logits is not None:
-            left._source = self._logits, places
+        left._divisor = self._divisor
+        if self._ranks is not None:
+            left._source = self._ranks, places
         elif self._source is not None:
             left._source = self._source[0], self._source[1][places]
         return left
 
-    def changed(self, logits: Logits, *, greatest: float | None = None) -> Shortlist:
+    def within(self, reach: float) -> Shortlist:
+        """Those tokens whose logit is no more than ``reach`` below the greatest."""
+        reach = reach if self._divisor is None else reach * self._divisor
+        return self.only(self.ranks >= self.best - reach)
+
+    def divided(self, value: float) -> Shortlist:
+        """The same tokens, each logit divided by ``value``, which is above 0."""
+        if self._divisor is None:
+            left = Shortlist(self._ranks, self.first, greatest=self._best)
+            left._source = self._source
+        else:
+            left = Shortlist(self.logits, self.first, greatest=self.greatest)
+        left._columns = self._columns
+        left._divisor = value
+        return left
+
+    def changed(self, logits: Logits) -> Shortlist:
         """The same tokens with other logits (K,)."""
-        left = Shortlist(logits, self.first, greatest=greatest)
+        left = Shortlist(logits, self.first)
         left._columns = self._columns
         return left
 

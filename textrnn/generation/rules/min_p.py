@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from textrnn.generation.rules._base import check_number
 from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
@@ -20,6 +18,7 @@ class MinP(Shaping):
     Nguyen et al. (2024), "Turning Up the Heat: Min-p Sampling", section 3,
     https://arxiv.org/abs/2407.01082
 
+    >>> import numpy as np
     >>> logits = np.log(np.array([[0.6, 0.35, 0.05]], np.float32))
     >>> np.isfinite(MinP(0.1)(np.array([[2]]), logits))
     array([[ True,  True, False]])
@@ -36,4 +35,4 @@ class MinP(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """The tokens that are likely enough."""
-        return left.only(left.logits >= np.float32(left.greatest + math.log(self.p)))
+        return left.within(-math.log(self.p))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from textrnn.generation.rules._base import check_number
 from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
@@ -21,6 +19,7 @@ class Temperature(Shaping):
     Ackley, Hinton and Sejnowski (1985), "A learning algorithm for Boltzmann machines", equation 5,
     https://doi.org/10.1016/S0364-0213(85)80012-4
 
+    >>> import numpy as np
     >>> Temperature(0.5)(np.array([[2]]), np.array([[1.0, -2.0]], np.float32))
     array([[ 2., -4.]], dtype=float32)
 
@@ -36,5 +35,4 @@ class Temperature(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """All tokens, each logit divided by the temperature."""
-        value = np.float32(min(max(self.value, _LEAST), _MOST))
-        return left.changed(left.logits / value, greatest=float(np.float32(left.greatest) / value))
+        return left.divided(min(max(self.value, _LEAST), _MOST))

@@ -11,6 +11,8 @@ from textrnn.generation.rules._shortlist import Shaping, Shortlist
 
 __all__ = ["TopK"]
 
+_REACHES = (8.0, 16.0)  # within the first of the greatest are a hundred or two of a text's logits
+
 
 @dataclass(frozen=True)
 class TopK(Shaping):
@@ -34,19 +36,18 @@ class TopK(Shaping):
 
     def shape(self, left: Shortlist) -> Shortlist:
         """The k likeliest tokens."""
-        logits = left.logits
-        width = len(logits) // (4 * self.k)
-        if width > 1:
-            # At least k tokens are as likely as the k-th of the likeliest of some blocks.
-            greatest = np.maximum.reduceat(logits, np.arange(0, len(logits), width))
-            left = left.only(logits >= _kth(greatest, self.k))
-        elif self.k >= len(logits):
+        if self.k >= len(left):
             return left
-        return left.only(left.logits >= _kth(left.logits, self.k))
+        for reach in _REACHES:
+            near = left.within(reach)
+            if len(near) >= self.k:
+                return near.only(near.ranks >= _kth(near.ranks, self.k))
+        return left.only(left.ranks >= _kth(left.ranks, self.k))
 
 
-def _kth(logits: Logits, k: int) -> np.float32:
+def _kth(numbers: Logits, k: int) -> np.float32:
     """The k-th greatest number."""
-    place = len(logits) - k
-    kth: np.float32 = np.partition(logits, place)[place]
+    ordered = numbers.copy()
+    ordered.partition(-k)
+    kth: np.float32 = ordered[-k]
     return kth

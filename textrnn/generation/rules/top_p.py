@@ -56,7 +56,9 @@ class TopP(Shaping):
 
 def _least(weights: Logits, wanted: float) -> np.float32 | None:
     """The weight of the last token in a nucleus; None where all weights are less than wanted."""
-    ordered = np.sort(weights)[::-1]
+    ordered = weights.copy()
+    ordered.sort()
+    ordered = ordered[::-1]
     last = int(np.add.accumulate(ordered, dtype=np.float64).searchsorted(wanted))
     if last == len(ordered):
         return None
