@@ -26,6 +26,7 @@ from textrnn.engines import open_engine
 from textrnn.errors import EngineError, ModelFolderError, UnknownNameError
 from textrnn.export import PRECISIONS, export_network, graphs, parity
 from textrnn.export.quantizing import quantize_blocks, quantize_weights
+from textrnn.export.tracing import trace
 from textrnn.generation import pad_right
 from textrnn.model_folder import (
     FolderContents,
@@ -36,7 +37,7 @@ from textrnn.model_folder import (
 )
 from textrnn.nn.cells import FAMILY, CellState, GatedCell
 from textrnn.recipe.exporting import make_graphs
-from textrnn.tasks import Task, state_tensors
+from textrnn.tasks import Argument, Function, Task, state_tensors
 from textrnn.tasks.language_modeling import LanguageModeling, LanguageModelNetwork
 from textrnn.tokenizers.byte import ByteTokenizer
 
@@ -204,6 +205,30 @@ def test_products_are_quantized_whichever_way_they_are_written() -> None:
     ]
     for left, right in zip(*results, strict=True):
         assert np.abs(left - right).max() < 0.03 * np.abs(left).max()
+
+
+class Halves(torch.nn.Module):
+    """Products with parts of one parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # PyTorch's exporter folds small ones itself.
+        self.weight = torch.nn.Parameter(torch.randn(256, 384) / 16)
+
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        return (torch.tanh(x @ self.weight[:, :256]) @ self.weight[:, 256:],)
+
+
+def test_products_with_parts_of_a_parameter_are_quantized() -> None:
+    torch.manual_seed(2)
+    module, example = Halves(), torch.randn(5, 256)
+    inputs = {"x": Argument(example, ("batch", None))}
+    exact = trace(Function(module, inputs, ("y",)))
+    small = quantize_weights(exact)
+    assert [node.op_type for node in small.graph.node] == ["MatMulNBits", "Tanh", "MatMulNBits"]
+    (wanted,) = module(example)
+    session = onnxruntime.InferenceSession(exact.SerializeToString())
+    torch.testing.assert_close(torch.tensor(session.run(None, {"x": example.numpy()})[0]), wanted)
 
 
 def test_the_network_is_left_as_it_is() -> None:

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from textrnn.errors import EngineError
@@ -66,7 +69,22 @@ def trace(function: Function) -> onnx.ModelProto:
         node.ClearField("doc_string")
     for value in model.graph.value_info:
         value.ClearField("metadata_props")
+    _fold(model.graph)
     return model
+
+
+def _fold(graph: onnx.GraphProto) -> None:
+    """Parts of parameters as constants of their own, so that they are quantised like any other."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in list(graph.node):
+        if node.op_type in ("Slice", "Transpose") and constants.keys() >= set(node.input):
+            given = {name: numpy_helper.to_array(constants[name]) for name in node.input}
+            (part,) = ReferenceEvaluator(node).run(None, given)
+            constants[node.output[0]] = numpy_helper.from_array(np.asarray(part), node.output[0])
+            graph.node.remove(node)
+    read = {name for node in graph.node for name in node.input}
+    del graph.initializer[:]
+    graph.initializer.extend(tensor for name, tensor in constants.items() if name in read)
 
 
 @contextmanager
