@@ -87,6 +87,16 @@ def test_a_session_that_has_not_begun_is_saved_too(tmp_path: Path) -> None:
     assert loaded.generate(max_new_tokens=9) == session.generate(max_new_tokens=9)
 
 
+def test_a_saved_session_may_be_read_by_whom_other_files_may(tmp_path: Path) -> None:
+    session, path, other = babbler().session("Once"), tmp_path / "s", tmp_path / "other"
+    other.touch()
+    session.save(path)
+    assert path.stat().st_mode == other.stat().st_mode
+    path.chmod(0o640)
+    session.save(path)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_what_is_held_back_comes_with_the_next_call(tmp_path: Path) -> None:
     lm = speller("a\n\n☃ENDz")
     session = lm.session()

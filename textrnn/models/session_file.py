@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,17 +153,16 @@ def _digest(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    temporary = None
+    sibling = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with sibling.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if path.exists():
+            shutil.copymode(path, sibling)
+        sibling.replace(path)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            sibling.unlink()
         raise GenerationError(f"{path} cannot be written: {error.strerror}") from error
