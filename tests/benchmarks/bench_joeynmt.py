@@ -4,9 +4,10 @@
         [--beam-size K] [--thresholds X ...] [--steps N] [--rounds N] [--json]
 
 MODEL is a translator of textrnn that JoeyNMT has as well: a bidirectional GRU, a GRU that decodes,
-additive attention, input feeding, one width, one table (``textrnn train translate_multi30k_en_de``
-makes one). DATA is the folder of its text: ``train.en``, ``train.de``, and the test set that its
-recipe names. PYTHON is that of an environment with JoeyNMT and what it needs to run today:
+additive or general attention, input feeding, one width, one table (``textrnn train
+translate_multi30k_en_de`` makes one). DATA is the folder of its text: ``train.en``, ``train.de``,
+and the test set that its recipe names. PYTHON is that of an environment with JoeyNMT and what it
+needs to run today:
 
     python -m venv JOEY && JOEY/bin/pip install torch==2.13.0 importlib_metadata \\
         sentencepiece==0.1.99 joeynmt==2.3.0
@@ -87,6 +88,14 @@ class Joey:
         return answer
 
 
+ATTENTION = {
+    "additive": ("bahdanau", 0.0),
+    "general": ("luong", 0.0),
+    "scaled_general": ("luong", -0.5),
+}
+"""What JoeyNMT calls it, and the power of the width by which its keys are to be scaled."""
+
+
 def unlike(folder: ModelFolder) -> str | None:
     """What JoeyNMT does not have, of a model."""
     network = folder.network
@@ -96,7 +105,7 @@ def unlike(folder: ModelFolder) -> str | None:
         == ("gru", 1)
         == (decoder["cell"], decoder["layers"])
         and encoder["bidirectional"],
-        "additive attention": decoder["attention"]["kind"] == "additive",
+        "additive or general attention": decoder["attention"]["kind"] in ATTENTION,
         "input feeding and a bridge": decoder["input_feeding"] and decoder["bridge"],
         "one table": network["head"]["tied"] == "all",
         "one width": {decoder["output_size"] or decoder["hidden_size"], decoder["hidden_size"]}
@@ -118,7 +127,9 @@ def prepare(place: Path, folder: ModelFolder, settings: dict[str, Any]) -> Path:
     np.savez(
         place / "weights.npz", **{name: part.astype(np.float32) for name, part in weights.items()}
     )
-    given = {"tokenizer": tokenizer, "width": int(folder.network["encoder"]["hidden_size"])}
+    width = int(folder.network["encoder"]["hidden_size"])
+    attention, power = ATTENTION[folder.network["decoder"]["attention"]["kind"]]
+    given = {"tokenizer": tokenizer, "width": width, "attention": attention, "scale": width**power}
     given |= {"languages": folder.config["languages"], "dropout": 0.2, **settings}
     (place / "settings.json").write_text(json.dumps(given))
     return place

@@ -30,7 +30,7 @@ EMPTY = "▁"
 
 
 def configuration(folder, given):
-    """JoeyNMT's configuration of a bidirectional GRU with additive attention and input feeding."""
+    """JoeyNMT's configuration of a bidirectional GRU with attention and input feeding."""
     side = {"tokenizer_type": "sentencepiece", "level": "bpe", "voc_file": f"{folder}/pieces.txt"}
     side["tokenizer_cfg"] = {"model_file": f"{folder}/{given['tokenizer']}"}
     embeddings = {"embedding_dim": given["width"], "scale": True, "dropout": given["dropout"]}
@@ -46,7 +46,7 @@ def configuration(folder, given):
         "hidden_dropout": given["dropout"],
         "init_hidden": "bridge",
         "input_feeding": True,
-        "attention": "bahdanau",
+        "attention": given["attention"],
     }
     languages = dict(zip(("src", "trg"), given["languages"], strict=True))
     limits = {"max_length": 100} if given["train"] else {}
@@ -117,13 +117,16 @@ class Joey:
         bound = {
             decoder.bridge_layer: "bridge.projections.0.0",
             attention.key_layer: "decoder.attention.key_projection",
-            attention.query_layer: "decoder.attention.query_projection",
         }
+        if self.given["attention"] == "bahdanau":
+            bound[attention.query_layer] = "decoder.attention.query_projection"
+            vector = torch.tensor(weights["decoder.attention.vector"])
+            attention.energy_layer.weight.data = vector[None]
         for layer, name in bound.items():
             layer.weight.data = torch.tensor(weights[f"{name}.weight"])
             if f"{name}.bias" in weights:
                 layer.bias = torch.nn.Parameter(torch.tensor(weights[f"{name}.bias"]))
-        attention.energy_layer.weight.data = torch.tensor(weights["decoder.attention.vector"])[None]
+        attention.key_layer.weight.data *= self.given["scale"]
         memory = 2 * self.given["width"]
         combine = weights["decoder.combine.weight"]  # JoeyNMT has the hidden state first
         turned = np.concatenate([combine[:, memory:], combine[:, :memory]], 1)

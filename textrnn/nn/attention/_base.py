@@ -120,7 +120,7 @@ class Attention(nn.Module):
             raise UsageError(
                 f"decoder.attention.kind {kind} compares equal widths, but decoder.hidden_size is "
                 f"{self.query_size} and the encoder's outputs are {self.memory_size} wide: make "
-                f"them equal, or take general"
+                f"them equal, or take {kind.replace('dot', 'general')}"
             )
 
 
