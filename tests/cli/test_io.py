@@ -83,6 +83,15 @@ def test_an_interruption_keeps_what_was_done(tmp_path: Path) -> None:
     assert file.read_text() == "new"
 
 
+def test_an_interruption_before_anything_was_done_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "result"
+    file.write_text("old")
+    with pytest.raises(KeyboardInterrupt), open_output(file):
+        raise KeyboardInterrupt
+    assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
 def test_mode_and_link_of_an_old_file_stay(tmp_path: Path) -> None:
     file, link = tmp_path / "result", tmp_path / "link"
     file.write_text("old")

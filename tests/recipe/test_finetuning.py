@@ -185,6 +185,13 @@ def test_an_interrupted_one_goes_on(tune: Tune, tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="plug"):
         tune(epochs=1, overrides=changes, on_event=stop)
+    other = tmp_path / "other.txt"
+    other.write_text("quite another text\n" * 200)
+    texts = tmp_path / "tuned" / "cache" / "text"
+    before = {path.name: path.read_bytes() for path in texts.iterdir()}
+    with pytest.raises(UsageError, match=r"begun with other texts than .*other\.txt holds"):
+        tune(data=other, epochs=1, overrides=changes, resume=True)
+    assert before == {path.name: path.read_bytes() for path in texts.iterdir()}
     events: list[Event] = []
     tune(epochs=1, overrides=changes, resume=True, on_event=events.append)
     assert next(event.step for event in events if isinstance(event, StepDone)) == 3

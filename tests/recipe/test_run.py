@@ -113,6 +113,15 @@ def test_the_card_says_how_it_was_made(tiny: Path, tmp_path: Path) -> None:
     assert "| valid | valid.txt |" in card
 
 
+def test_the_cards_command_says_nothing_and_mappings_as_a_recipe_does(
+    tiny: Path, tmp_path: Path
+) -> None:
+    given = {"training.minutes": None, "training.schedule": {"kind": "constant"}, "card.data": "x"}
+    card = open_model_folder(train(tiny, output=tmp_path / "run", overrides=given)).card()
+    schedule = """'training.schedule={"kind": "constant"}'"""
+    assert f"textrnn train {tiny} training.minutes=null {schedule} card.data=x" in card
+
+
 def test_without_a_held_out_text_the_last_weights_are_written(
     tiny: Path, tmp_path: Path, assembled: list[Any]
 ) -> None:

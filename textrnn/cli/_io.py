@@ -172,8 +172,12 @@ def _replacing(path: Path) -> Iterator[TextIO]:
         with stream:
             yield stream
     except KeyboardInterrupt:
-        warn(f"interrupted: {path} holds what was done until then")
-        _rename(sibling, path)
+        if sibling.stat().st_size:
+            warn(f"interrupted: {path} holds what was done until then")
+            _rename(sibling, path)
+        else:
+            warn(f"interrupted: nothing was done yet, so {path} is not written")
+            sibling.unlink()
         raise
     except BaseException:
         sibling.unlink()

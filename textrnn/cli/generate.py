@@ -247,5 +247,6 @@ def _streams(wanted: bool | None, given: dict[str, Any], json: bool, output: Pat
     if wanted and name is not None:
         raise UsageError(f"--stream does not apply to {name}: leave one of them out")
     if wanted is None:
-        return name is None and output is None and sys.stdout.isatty()
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        return name is None and output is None and terminal
     return wanted

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import filecmp
 import math
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +94,8 @@ def finetune(
     changes = _as_mapping(overrides)
     separator = changes.get("data.separator")
     asked = Asked(data, split, column, source, target, label, separator)
-    held = kind.hold_out(folder, asked, run.cache / "text")
+    with _the_same_data(run.cache / "text", data) if resume else nullcontext():
+        held = kind.hold_out(folder, asked, run.cache / "text")
     for notice in held.notices:
         say(Notice(notice))
     settings = {
@@ -122,6 +126,32 @@ def finetune(
     after = _scores(trained, held.valid), _scores(trained, old)
     kept = (before[1], after[1]) if old is not None else None
     return FinetuneReport(trained, (before[0], after[0]), kept)
+
+
+@contextmanager
+def _the_same_data(texts: Path, data: str | Path) -> Iterator[None]:
+    """Refuse to go on with a run whose texts, which are divided again, have become others.
+
+    Raises:
+        UsageError: they have; those of before stay.
+    """
+    before = texts.with_name(f"{texts.name}.before")
+    if texts.exists() and not before.exists():
+        texts.rename(before)
+    if not before.exists():  # a cache may be deleted
+        yield
+        return
+    try:
+        yield
+        names = {path.name for folder in (before, texts) for path in folder.iterdir()}
+        same, _, _ = filecmp.cmpfiles(before, texts, names, shallow=False)
+        if len(same) < len(names):
+            raise UsageError(f"cannot go on: the run was begun with other texts than {data} holds")
+    except BaseException:
+        shutil.rmtree(texts, ignore_errors=True)
+        before.rename(texts)
+        raise
+    shutil.rmtree(before)
 
 
 def _scores(model: Path, asked: Asked | None) -> Figures:

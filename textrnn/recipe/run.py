@@ -160,7 +160,10 @@ def _pretrain(plan: _Plan) -> Iterator[Event]:
 
 def _command(recipe: str | Path, overrides: Sequence[str] | Mapping[str, Any]) -> str:
     pairs = (
-        [f"{k}={v}" for k, v in overrides.items()]
+        [
+            f"{k}={v if isinstance(v, str | Path) else json.dumps(v, default=str)}"
+            for k, v in overrides.items()
+        ]
         if isinstance(overrides, Mapping)
         else list(overrides)
     )
