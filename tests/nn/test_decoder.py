@@ -181,6 +181,26 @@ def test_every_dropout_is_for_training_only(name: str, input_feeding: bool) -> N
 
 
 @fed_or_not
+def test_each_deep_layer_has_a_mask_of_its_own(
+    input_feeding: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoder = some_decoder(dropout=0.5, layers=3, hidden_size=32, input_feeding=input_feeding)
+    drawn: list[Tensor] = []
+    draw = decoder.layer_dropout.mask
+
+    def noted(like: Tensor, width: int) -> Tensor | None:
+        mask = draw(like, width)
+        assert mask is not None
+        drawn.append(mask)
+        return mask
+
+    monkeypatch.setattr(decoder.layer_dropout, "mask", noted)
+    decoder.train()(some_ids(3, 4), some_state(decoder, 3), some_memory(decoder, [3] * 3))
+    first, second = drawn
+    assert not torch.equal(first, second)
+
+
+@fed_or_not
 def test_masks_of_the_output_are_held_over_time(input_feeding: bool) -> None:
     torch.manual_seed(0)
     decoder = some_decoder(output_dropout=0.5, input_feeding=input_feeding, output_size=16).train()

@@ -166,7 +166,8 @@ class Decoder(nn.Module):
         ]
         read = self.attention.reader(memory.keys, memory.memory, memory.mask)
         combine = SharedOperand(self.combine.weight.t(), self.combine.bias)
-        layer_mask = self.layer_dropout.mask(vectors, self.settings.hidden_size)
+        width = self.settings.hidden_size
+        masks = [None, *(self.layer_dropout.mask(vectors, width) for _ in loop[1:])]
         output_mask = self.output_dropout.mask(vectors, self.output_size)
         layers = [tuple(part.to(exact) for part in layer) for layer in state[:-1]]
         fed = state[-1][0].to(exact)
@@ -175,8 +176,9 @@ class Decoder(nn.Module):
         for time in range(vectors.shape[1]):
             values = fed
             for index, layer in enumerate(loop):
-                if index and layer_mask is not None:
-                    values = values * layer_mask
+                mask = masks[index]
+                if mask is not None:
+                    values = values * mask
                 output, layers[index] = layer(values, layers[index], time)
                 values = self._join(index, output, values)
             context, weights = read(values)
