@@ -6,6 +6,7 @@ import json
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 
 from textrnn.errors import UnknownNameError, UsageError
@@ -196,3 +197,8 @@ def test_an_unknown_recommendation_is_refused() -> None:
         GenerationSettings().resolve({"topp": 0.9})
     with pytest.raises(UnknownNameError, match="no recommended generation setting 'seed'"):
         GenerationSettings().resolve({"seed": 1})
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    given = GenerationSettings(max_new_tokens=np.int64(5), top_p=np.float64(0.5))  # type: ignore[arg-type]
+    assert given.as_dict()["max_new_tokens"] == 5

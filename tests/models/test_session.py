@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,19 @@ def test_a_saved_session_may_be_read_by_whom_other_files_may(tmp_path: Path) -> 
     path.chmod(0o640)
     session.save(path)
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_links_and_what_is_no_plain_file_stay_what_they_are(tmp_path: Path) -> None:
+    session, file, link = babbler().session("Once"), tmp_path / "s", tmp_path / "link"
+    file.write_text("old")
+    link.symlink_to(file)
+    session.save(link)
+    assert link.is_symlink()
+    assert file.read_bytes() != b"old"
+    session.save(os.devnull)
+    assert not Path(os.devnull).is_file()
+    with pytest.raises(GenerationError, match="cannot be written: Is a directory"):
+        session.save(tmp_path)
 
 
 def test_what_is_held_back_comes_with_the_next_call(tmp_path: Path) -> None:

@@ -224,10 +224,10 @@ class GenerationSettings:
         """What was given, ready for JSON; rules as they are written in Python."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         given["rules"] = tuple(map(repr, self.rules))
-        return {name: value for name, value in given.items() if value not in (None, ())}
+        return {name: value for name, value in given.items() if not _is_unset(value)}
 
     def _given(self, name: str) -> bool:
-        return getattr(self, name) not in (None, ())
+        return not _is_unset(getattr(self, name))
 
     def _changes(self, name: str) -> bool:
         """Whether an option is given and has an effect; the greedy choice is no rule."""
@@ -249,3 +249,8 @@ class GenerationSettings:
         for name in _SAMPLING:
             if self._changes(name):
                 raise UsageError(f"{name} does not apply to {mode}: leave one out")
+
+
+def _is_unset(value: object) -> bool:
+    """Whether it is None or an empty tuple; numbers of numpy do not compare with one."""
+    return value is None or (isinstance(value, tuple) and not value)

@@ -153,8 +153,13 @@ def _digest(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
+    """Write all or nothing, where a link leads; into what is no plain file, such as a pipe."""
+    path = path.resolve()
     sibling = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         with sibling.open("xb") as file:
             file.write(data)
             file.flush()
