@@ -44,13 +44,45 @@ def test_calibration_makes_the_error_small() -> None:
 
 
 def test_what_is_always_right_stays_within_bounds() -> None:
-    assert fit_temperature([0, 1], [[1.0, 0.0], [0.0, 1.0]]) == pytest.approx(0.05, rel=0.01)
-    assert fit_temperature([1, 0], [[1.0, 0.0], [0.0, 1.0]]) == pytest.approx(20.0, rel=0.01)
+    logits = np.array([[1.0, 0.0], [0.0, 1.0]] * 20_000)
+    assert fit_temperature([0, 1] * 20_000, 0.1 * logits) == pytest.approx(0.05, rel=0.01)
+    assert fit_temperature([1, 0] * 20_000, logits) == pytest.approx(20.0, rel=0.01)
+
+
+def test_few_texts_hardly_move_a_temperature() -> None:
+    """Six texts that are all labelled well do not make a network as sure as can be."""
+    assert 0.6 < fit_temperature([0, 1] * 3, [[2.0, 0.0], [0.0, 2.0]] * 3) < 1.0
+    assert 1.0 < fit_temperature([1, 0] * 3, [[2.0, 0.0], [0.0, 2.0]] * 3) < 20.0
+    assert 0.6 < fit_temperature([[1]] * 6, [[2.0]] * 6, several=True) < 1.0
+
+
+def test_few_texts_hardly_move_a_threshold() -> None:
+    """Of a label's one text among a hundred, the F1 is the one its probabilities expect."""
+    random = np.random.default_rng(2)
+    probabilities = np.linspace(0.0, 1.0, 101)[:, None] ** 2
+    targets = np.zeros((101, 1), np.int64)
+    targets[20] = 1  # at 0.04
+    assert best_thresholds(targets, probabilities)[0] < 0.05
+    assert 0.25 < best_thresholds(targets, probabilities, belief=10.0)[0] < 0.5
+    scores = {0.0: 0.0, 10.0: 0.0}
+    texts = random.random((400, 40, 1)) ** 8  # a label of a ninth of the texts
+    labels = (random.random(texts.shape) < texts).astype(np.int64)
+    for belief in scores:
+        for place in range(0, 400, 2):
+            threshold = best_thresholds(labels[place], texts[place], belief=belief)
+            given = (texts[1::2] >= threshold).astype(np.int64)
+            scores[belief] += per_class(labels[1::2].ravel(), given.ravel(), classes=2)[1].f1 / 200
+    assert scores[10.0] > scores[0.0]
 
 
 def test_what_does_not_pair_is_refused() -> None:
     with pytest.raises(DataError, match="do not pair"):
         fit_temperature([0], [[1.0, 0.0], [0.0, 1.0]])
+    with pytest.raises(DataError, match="do not pair"):
+        fit_temperature([0, 1], [[1.0, 0.0], [0.0, 1.0]], several=True)
+    for target in (-1, 2):
+        with pytest.raises(DataError, match="lie between 0 and 1"):
+            fit_temperature([target], [[1.0, 0.0]])
     with pytest.raises(DataError, match="do not pair"):
         per_class([[1, 0]], [[1, 0], [0, 1]], classes=2)
 

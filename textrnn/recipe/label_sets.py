@@ -35,6 +35,8 @@ Split = Literal["train", "valid", "test"]
 LEAST_FAMILIAR = 0.05
 """A share of familiar tokens of 0 would draw nothing to doubt."""
 MOST_TIMED = 2_000
+BELIEF = 10.0
+"""In the probabilities, of texts of a label: below it a threshold follows the texts hardly."""
 
 
 def first_texts(data: LabelledDataSettings, split: Split) -> list[str]:
@@ -73,7 +75,8 @@ def calibrate(targets: ArrayLike, logits: ArrayLike, *, several: bool) -> dict[s
     found: dict[str, Any] = {"temperature": temperature, "texts": len(np.asarray(targets))}
     after = probabilities_of(logits, temperature, several=several)
     if several:
-        return found | {"thresholds": best_thresholds(targets, after).tolist()}
+        thresholds = best_thresholds(targets, after, belief=BELIEF)
+        return found | {"thresholds": thresholds.tolist()}
     before = expected_calibration_error(targets, probabilities_of(logits))
     return found | {
         "ece_before": before,
