@@ -179,6 +179,15 @@ def test_an_adaptive_head_is_a_distribution(vocab: int, cutoffs: list[int]) -> N
     torch.testing.assert_close(loss, -chosen.sum())
 
 
+def test_clusters_without_targets_have_a_gradient_too() -> None:
+    """A process whose targets are all frequent waits for nobody, and nobody waits for it."""
+    layer = AdaptiveHead(16, 30, (10, 20))
+    layer.loss(torch.randn(4, 16), torch.tensor([1, 2, 3, 25])).backward()
+    for name, parameter in layer.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(parameter.grad.any()) != (".0." in name), name
+
+
 @pytest.mark.parametrize(
     ("hidden", "vocab", "cutoffs", "message"),
     [

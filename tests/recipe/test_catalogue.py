@@ -90,3 +90,19 @@ def test_overrides_are_laid_over(tiny: Path) -> None:
 def test_a_recipe_is_for_a_known_task(override: str, message: str, tiny: Path) -> None:
     with pytest.raises(UsageError, match=message):
         load_recipe(tiny, [override])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "overrides", "message"),
+    [
+        ("lm_stories", {"generation.top_q": 1}, "generation: .*did you mean 'top_p'"),
+        ("lm_stories", {"generation.top_p": 2.0}, "generation: top_p is 2.0"),
+        ("translate_multi30k_en_de", {"generation.beam_size": 0}, "generation: beam_size is 0"),
+        ("trec", {"generation.top_p": 0.9}, "generation: a model for classification generates no"),
+    ],
+)
+def test_a_recipe_recommends_only_what_its_model_can_be_opened_with(
+    recipe: str, overrides: dict[str, float], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_recipe(recipe, overrides)

@@ -129,14 +129,17 @@ def test_a_run_that_is_interrupted_goes_on(toy_folder: Path, tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def side_by_side(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same recipe by one process and by two of them."""
+    """The same recipe by one process and by two; a cluster of the head has targets in few steps."""
     folder = tmp_path_factory.mktemp("processes")
     recipe = write_recipe(toy_folder, folder / "r.yaml", steps=20, dropout=0.0)
-    train = ["-m", "textrnn", "train", str(recipe), "--device", "cpu", "--quiet", "--output"]
+    text = folder / "train.txt"
+    text.write_text((toy_folder / "train.txt").read_text() + "the zzz sang.\n")
+    adaptive = [f"data.train={text}", "head.tied=false", "head.cutoffs=[20]"]  # from z on
+    train = ["-m", "textrnn", "train", str(recipe), *adaptive, "--device", "cpu", "--quiet"]
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for start, output in (([], "one"), (torchrun, "two")):
         done = subprocess.run(
-            [sys.executable, *start, *train, str(folder / output)],
+            [sys.executable, *start, *train, "--output", str(folder / output)],
             capture_output=True,
             text=True,
             timeout=300,

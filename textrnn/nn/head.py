@@ -242,15 +242,18 @@ class AdaptiveHead(nn.Module):
         return found
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """The summed cross-entropy in nats of hidden (N, H) against targets (N,)."""
+        """The summed cross-entropy in nats of hidden (N, H) against targets (N,).
+
+        A cluster without targets has a gradient of 0: processes that train together wait for one
+        of each parameter.
+        """
         cluster_of, top_targets = self._places(targets)
         total = linear_cross_entropy(hidden, self.top.weight, self.top.bias, top_targets)
         for cluster, (narrow, output) in enumerate(self._tails()):
             rows = (cluster_of == cluster).nonzero().squeeze(1)
-            if len(rows):
-                inside = targets[rows] - self.cutoffs[cluster]
-                inputs = narrow(hidden[rows])
-                total = total + linear_cross_entropy(inputs, output.weight, output.bias, inside)
+            inside = targets[rows] - self.cutoffs[cluster]
+            inputs = narrow(hidden[rows])
+            total = total + linear_cross_entropy(inputs, output.weight, output.bias, inside)
         return total
 
     def _places(self, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -85,4 +85,13 @@ def _checked(data: dict[str, Any], where: str) -> Recipe:
         raise UsageError(f"{where}: task is missing (known: {', '.join(FAMILY.names())})")
     if isinstance(first, dict):
         data = data | {"pretraining": _checked(first, f"{where}, pretraining")}
-    return validate(FAMILY.get(str(task)).settings, data, where)
+    assembly = FAMILY.get(str(task))
+    recipe = validate(assembly.settings, data, where)
+    try:
+        if assembly.generation is not None:
+            assembly.generation().resolve(recipe.generation)
+        elif recipe.generation:
+            raise UsageError(f"a model for {task} generates nothing: leave it out")
+    except UsageError as error:  # the model, once trained, could not be opened
+        raise UsageError(f"{where}: generation: {error}") from error
+    return recipe

@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Self, TypeVar
 from textrnn.config import ClassificationRecipe, LanguageModelRecipe, Recipe, validate
 from textrnn.engines import Cache, Learning
 from textrnn.errors import UsageError
+from textrnn.generation import GenerationSettings
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder
+from textrnn.models.translating import TranslationSettings
 from textrnn.tasks import Task
 from textrnn.tokenizers import Tokenizer
 
@@ -116,6 +118,8 @@ class Assembly(ABC):
     """What a recipe of this task may say."""
     finetuning: ClassVar[str]
     """The recipe that fine-tunes such a model."""
+    generation: ClassVar[type[GenerationSettings | TranslationSettings] | None]
+    """The settings that a recipe may recommend; None: such a model generates nothing."""
     limits: ClassVar[str]
     """What the card says of them where the recipe says nothing."""
 

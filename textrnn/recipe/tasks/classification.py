@@ -63,6 +63,7 @@ class ClassificationAssembly(Assembly):
 
     settings: ClassVar[type[Recipe]] = ClassificationRecipe
     finetuning: ClassVar[str] = "sentiment_finetune"
+    generation: ClassVar[None] = None
     limits: ClassVar[str] = (
         "It knows the labels it has learnt, and gives one of them to any text, in other languages "
         "and on other matters, too."

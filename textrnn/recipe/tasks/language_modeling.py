@@ -14,6 +14,7 @@ from textrnn.config import DataSettings, LanguageModelRecipe, Recipe, read_yaml
 from textrnn.data import Corpus, TextSource, open_source, prepare_corpus
 from textrnn.data.sources import end_lines
 from textrnn.errors import DataError, TextRNNError, UsageError
+from textrnn.generation import GenerationSettings
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.recipe.answering import writing_speed
@@ -55,6 +56,7 @@ class LanguageModelAssembly(Assembly):
 
     settings: ClassVar[type[Recipe]] = LanguageModelRecipe
     finetuning: ClassVar[str] = "lm_finetune"
+    generation: ClassVar[type[GenerationSettings] | None] = GenerationSettings
     limits: ClassVar[str] = "It says what is likely, not what is true."
 
     recipe: LanguageModelRecipe

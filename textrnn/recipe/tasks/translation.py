@@ -14,6 +14,7 @@ from textrnn.config import Recipe, TranslationRecipe
 from textrnn.data import PairBatches, PairCorpus, Pairs, PairsFrom, prepare_pairs
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
+from textrnn.models.translating import TranslationSettings
 from textrnn.recipe.answering import translating_speed
 from textrnn.recipe.pair_data import (
     PairSets,
@@ -54,6 +55,7 @@ class TranslationAssembly(Assembly):
 
     settings: ClassVar[type[Recipe]] = TranslationRecipe
     finetuning: ClassVar[str] = "translate_finetune"
+    generation: ClassVar[type[TranslationSettings] | None] = TranslationSettings
     limits: ClassVar[str] = (
         "It translates sentence by sentence and knows no context. It may leave words out or make "
         "some up, most of all where a sentence is unlike those it has learnt from."
