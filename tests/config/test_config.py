@@ -72,7 +72,7 @@ REFUSED = [
     ("task=translation", "task is 'translation': input should be 'language_modeling'"),
     ("training.precision=fp16", "training.precision is 'fp16': input should be 'float32' or 'bf1"),
     ("tokenizer.kind=wordpiece", "tokenizer.kind is 'wordpiece': input should be 'sentencepiece'"),
-    ("data.documents=page", "data.documents is 'page': input should be 'file', 'blank_line' or"),
+    ("data.documents=page", "data.documents is 'page': input should be 'file', 'blank_line', "),
     # what does not go together
     ("tokenizer.path=here", "tokenizer: with path, the tokenizer exists already: leave out kind"),
     ("tokenizer=null", "tokenizer is missing: give its kind, or the path of one"),

@@ -19,11 +19,11 @@ from textrnn.data import HubText, LocalText, open_source
 from textrnn.data.sources import TextSource, read_text
 from textrnn.errors import DataError
 
-Documents = Literal["file", "blank_line", "line"]
+Documents = Literal["file", "blank_line", "line", "row"]
 TEXT = " = One = \n\nfirst\r\nsecond\n \nthird\rstill third\n\n\nlast"
 
 
-def read(source: TextSource, kind: Documents = "file") -> list[str]:
+def read(source: TextSource, kind: Documents | None = None) -> list[str]:
     """Every document as one text."""
     return ["".join(lines) for lines in source.documents(kind)]
 
@@ -167,7 +167,36 @@ def test_a_row_without_a_text_is_left_out(file: Write) -> None:
     rows = '{"text": "a"}\n{"text": null}\n{"text": "b\\nc"}\n'
     source = LocalText((file("a.jsonl", rows),))
     assert read(source) == ["a", "b\nc"]
-    assert [list(lines) for lines in source.documents("file")] == [["a"], ["b\n", "c"]]
+    assert [list(lines) for lines in source.documents()] == [["a"], ["b\n", "c"]]
+
+
+ROWS_OF_LINES = ["one\ntwo\u2028too", "", "three\n", "four"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("row", ["one\ntwo\u2028too", "three\n", "four"]),
+        ("file", ["one\ntwo\u2028too\n\nthree\nfour\n"]),
+        ("blank_line", ["one\ntwo\u2028too\n\n", "three\nfour\n"]),
+        ("line", ["one\n", "two\u2028too\n", "\n", "three\n", "four\n"]),
+    ],
+)
+def test_a_table_is_cut_where_it_was_said_here_and_on_the_hub(
+    kind: Documents, expected: list[str], file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"text": text} for text in ROWS_OF_LINES]
+    table = LocalText((file("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)),))
+    assert [text for text in read(table, kind) if text] == expected
+    assert read(table) == read(table, "row")
+    monkeypatch.setattr("datasets.load_dataset", lambda *_args, **_options: iter(rows))
+    there = HubText("org/set", "train")
+    assert [text for text in read(there, kind) if text] == expected
+    assert read(there) == read(there, "file")
+
+
+def test_a_text_has_no_rows(file: Write) -> None:
+    assert read(LocalText((file("a.txt", TEXT),)), "row") == [TEXT]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

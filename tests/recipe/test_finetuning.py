@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from textrnn.config import DataSettings
+from textrnn.data import open_source
 from textrnn.errors import DataError, ModelFolderError, UnknownNameError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.recipe import FinetuneReport, evaluate, finetune, load_recipe, train
@@ -139,6 +141,39 @@ def test_a_table_may_be_the_text(tune: Tune, tmp_path: Path) -> None:
     (tmp_path / "own.jsonl").write_text("\n".join(rows))
     report = tune(data=tmp_path / "own.jsonl", column="body", epochs=0.1)
     assert report.new[0]["words"] > 0
+
+
+STORY = "the king sang.\\nthe cat ran.\\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "documents", "ending"),
+    [
+        ({"own.jsonl": f'{{"text": "{STORY}"}}\n' * 10}, 9, ".jsonl"),
+        ({f"own/{n}.txt": STORY.replace("\\n", "\n") for n in range(10)}, 9, ".jsonl"),
+        ({"own.txt": STORY.replace("\\n", "\n") * 10}, 1, ".txt"),
+    ],
+)
+def test_documents_stay_apart(
+    files: dict[str, str], documents: int, ending: str, tune: Tune, tmp_path: Path, toy_model: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(toy_model, model)
+    config = json.loads((model / "config.json").read_text())
+    del config["documents"]  # the toy's end with each line
+    (model / "config.json").write_text(json.dumps(config))
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    report = tune(model=model, data=tmp_path / next(iter(files)).split("/")[0], epochs=0.1)
+    data = load_recipe(report.model / "training" / "recipe.yaml").data
+    assert isinstance(data, DataSettings)
+    source = open_source(data, "train")
+    assert source is not None
+    assert source.name == f"train{ending}"
+    assert len(list(source.documents(data.documents))) == documents
+    assert report.new[0]["bytes"] == len(STORY.replace("\\n", "\n"))
 
 
 @pytest.mark.parametrize("name", ["minutes", "epochs"])

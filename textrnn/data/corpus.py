@@ -61,7 +61,7 @@ def prepare_corpus(
     tokenizer: Tokenizer,
     cache: Path,
     *,
-    documents: Documents = "file",
+    documents: Documents | None = None,
     sampling: tuple[float, int] | None = None,
     backward: bool = False,
 ) -> Corpus:
@@ -74,7 +74,7 @@ def prepare_corpus(
         source: the text.
         tokenizer: what encodes it.
         cache: a folder for the ids.
-        documents: where one document ends and the next begins.
+        documents: where one document ends and the next begins; None: as is usual for the source.
         sampling: alpha and seed of a random segmentation; None for the most likely one.
         backward: from the last token to the first.
 
@@ -113,7 +113,7 @@ def _encode(
     source: TextSource,
     tokenizer: Tokenizer,
     path: Path,
-    documents: Documents,
+    documents: Documents | None,
     sampling: tuple[float, int] | None,
     marks: tuple[int, int],
 ) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +33,9 @@ __all__ = [
     "read_text",
 ]
 
-Documents = Literal["file", "blank_line", "line"]
+Documents = Literal["file", "blank_line", "line", "row"]
+"""Where a document ends: with a file (or a hub set's split), at blank lines, with each line, with
+each row of a table or of a hub set, whose rows are lines in the first three."""
 TABLES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".parquet": "parquet"}
 TEXTS = ("", ".txt", ".text", ".tokens")
 FILES = (*TABLES, ".json", ".txt")
@@ -64,15 +68,14 @@ class LocalText:
         ]
         return repr((stats, self.column))
 
-    def documents(self, kind: Documents) -> Iterator[Iterable[str]]:
-        """The documents, each as its lines, newlines kept."""
+    def documents(self, kind: Documents | None = None) -> Iterator[Iterable[str]]:
+        """The documents, each as its lines, newlines kept; None: each file or row of a table."""
         for path in self.paths:
             table = TABLES.get(ending_of(path))
             if table is None:
                 yield from _split(read_text(path), kind)
             else:
-                for row in _read_table(path, table, self.column):
-                    yield row.splitlines(keepends=True)
+                yield from _of_rows(_read_table(path, table, self.column), kind or "row")
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,9 @@ class HubText:
         """Names what is read; the hub's revision stands for its content."""
         return repr((self.path, self.split, self.name_of_set, self.revision, self.column))
 
-    def documents(self, kind: Documents) -> Iterator[Iterable[str]]:
-        """The documents, each as its lines; a row of the set is a line."""
-        yield from _split(end_lines(self._rows()), kind)
+    def documents(self, kind: Documents | None = None) -> Iterator[Iterable[str]]:
+        """The documents, each as its lines, newlines kept; None: the split is one."""
+        yield from _of_rows(self._rows(), kind)
 
     def _rows(self) -> Iterator[str]:
         rows = read_hub(self.path, self.split, self.name_of_set, self.revision)
@@ -256,9 +259,22 @@ def end_lines(rows: Iterable[str]) -> Iterator[str]:
         yield row if row.endswith("\n") else row + "\n"
 
 
-def _split(lines: Iterator[str], kind: Documents) -> Iterator[Iterable[str]]:
-    """Cut a run of lines into documents: one, one after each blank line, or one a line."""
-    if kind == "file":
+def _of_rows(rows: Iterable[str], kind: Documents | None) -> Iterator[Iterable[str]]:
+    """Each row as a document of its own, or the rows as lines that are cut as a text's."""
+    if kind == "row":
+        yield from map(_lines, rows)
+    else:
+        yield from _split(chain.from_iterable(map(_lines, end_lines(rows))), kind)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text, newlines kept; other marks that may end a line do not."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _split(lines: Iterator[str], kind: Documents | None) -> Iterator[Iterable[str]]:
+    """Cut a run of lines into documents: one after each blank line, one a line, or only one."""
+    if kind in (None, "file", "row"):
         yield lines
     elif kind == "line":
         for line in lines:

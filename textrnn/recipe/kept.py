@@ -1,4 +1,4 @@
-"""Arrays that a run finds once: one that goes on, and each of several processes, take the same."""
+"""What a run makes once: one that goes on, and each of several processes, take the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["kept_arrays"]
+__all__ = ["kept_arrays", "write_text"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -30,3 +30,10 @@ def kept_arrays(path: Path, find: Callable[[], Arrays]) -> Arrays:
         staging.replace(path)
     with np.load(path) as kept:
         return dict(kept)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in UTF-8; one that is there already and the same stays, with its time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8", newline="")

@@ -11,6 +11,7 @@ from textrnn.data import open_labelled
 from textrnn.data.labels import named_labels
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
+from textrnn.recipe.kept import write_text
 from textrnn.recipe.label_scores import find_labelled, folder_labels
 from textrnn.recipe.run_folder import RECIPE
 from textrnn.recipe.tasks._base import Asked, HeldOut
@@ -52,8 +53,8 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
             f"{source.name} has {len(kept)} texts: a tenth of each label's is held out, so "
             f"give at least {HELD_OUT // 2} of one label"
         )
-    _write(place / "train.jsonl", kept)
-    _write(place / "valid.jsonl", held)
+    write_text(place / "train.jsonl", _lines(kept))
+    write_text(place / "valid.jsonl", _lines(held))
     settings = {
         "data.train": str(place / "train.jsonl"),
         "data.valid": str(place / "valid.jsonl"),
@@ -81,9 +82,5 @@ def old_labelled(folder: ModelFolder) -> Asked | None:
     return Asked(path, column=data.texts()[0], label=data.label)
 
 
-def _write(path: Path, records: list[dict[str, Any]]) -> None:
-    """Lines of JSON; a file that is there already and the same is left as it is."""
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8", newline="")
+def _lines(records: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)

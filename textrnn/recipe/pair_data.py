@@ -32,6 +32,7 @@ from textrnn.data import (
 from textrnn.data.pairs import EMPTY, left_out
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
+from textrnn.recipe.kept import write_text
 from textrnn.recipe.pair_scores import (
     TestSet,
     find_pairs,
@@ -270,9 +271,6 @@ def _folded(pair: tuple[str, str]) -> tuple[str, str]:
 def _write(
     place: Path, name: str, sides: tuple[str, str], pairs: Iterable[tuple[str, str]]
 ) -> None:
-    """Two files aligned by line; one that is there already and the same is left as it is."""
-    place.mkdir(parents=True, exist_ok=True)
+    """Two files aligned by line."""
     for side, texts in zip(sides, zip(*pairs, strict=True), strict=True):
-        path, text = place / f"{name}.{side}", "".join(f"{text}\n" for text in texts)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8", newline="")
+        write_text(place / f"{name}.{side}", "".join(f"{text}\n" for text in texts))

@@ -33,7 +33,7 @@ from textrnn.recipe.tasks._base import Asked
 from textrnn.tasks import Scores
 from textrnn.tasks.language_modeling import scores_of
 
-__all__ = ["compare_on_text", "find_text", "local_or_hub", "score_text", "trained_documents"]
+__all__ = ["compare_on_text", "documents_for", "find_text", "local_or_hub", "score_text"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 ROWS = 32
@@ -73,7 +73,7 @@ def _encoded(source: TextSource, folder: ModelFolder, cache: Path) -> Corpus:
         source,
         folder.tokenizer(),
         cache,
-        documents=trained_documents(folder),
+        documents=documents_for(folder, source),
         backward=folder.direction == "backward",
     )
 
@@ -158,6 +158,8 @@ def local_or_hub(data: str | Path) -> Path:
     return path
 
 
-def trained_documents(folder: ModelFolder) -> Any:
-    """Where the model's training text was cut into documents."""
-    return folder.config.get("documents", "file")
+def documents_for(folder: ModelFolder, source: TextSource) -> Any:
+    """Where a source's documents end for a model: as its training text's; a table's with a row."""
+    if isinstance(source, LocalText) and any(map(is_table, source.paths)):
+        return None
+    return folder.config.get("documents")

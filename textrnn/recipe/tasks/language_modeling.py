@@ -10,15 +10,13 @@ from typing import Any, ClassVar, Self, cast
 import torch
 from torch import nn
 
-from textrnn.config import DataSettings, LanguageModelRecipe, Recipe, read_yaml
+from textrnn.config import LanguageModelRecipe, Recipe
 from textrnn.data import Corpus, TextSource, open_source, prepare_corpus
-from textrnn.data.sources import end_lines
-from textrnn.errors import DataError, TextRNNError, UsageError
+from textrnn.errors import UsageError
 from textrnn.generation import GenerationSettings
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.recipe.answering import writing_speed
-from textrnn.recipe.run_folder import RECIPE
 from textrnn.recipe.tasks._base import (
     Asked,
     Assembly,
@@ -28,7 +26,8 @@ from textrnn.recipe.tasks._base import (
     with_direction_of,
     with_sizes_of,
 )
-from textrnn.recipe.text_scores import compare_on_text, find_text, score_text, trained_documents
+from textrnn.recipe.text_data import hold_out_text, old_text
+from textrnn.recipe.text_scores import compare_on_text, score_text
 from textrnn.recipe.vocabulary import make_tokenizer, remap_vocabulary
 from textrnn.tasks import network_from_folder
 from textrnn.tasks.language_modeling import LanguageModeling, evaluate_corpus
@@ -37,7 +36,6 @@ from textrnn.tokenizers import Tokenizer
 __all__ = ["LanguageModelAssembly"]  # the family's entry
 
 PARTS = ("encoder", "head")
-HELD_OUT = 0.1
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,8 @@ class LanguageModelAssembly(Assembly):
 
     def config(self) -> dict[str, Any]:
         """Where documents were cut, and whether they are read from their end."""
-        found: dict[str, Any] = {"documents": self.recipe.data.documents}
+        documents = self.recipe.data.documents
+        found = {} if documents is None else {"documents": documents}
         return found | ({"direction": "backward"} if self._backward else {})
 
     @property
@@ -211,29 +210,14 @@ class LanguageModelAssembly(Assembly):
 
     @classmethod
     def hold_out(cls, folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
-        """The text in two files: its first nine tenths by lines, and its last tenth."""
+        """The text in two files; see :func:`~textrnn.recipe.text_data.hold_out_text`."""
         _refuse_pairs(asked)
-        train, valid = _hold_out(find_text(asked), place)
-        settings = {
-            "data.path": None,
-            "data.train": str(train),
-            "data.valid": str(valid),
-            "data.documents": trained_documents(folder),  # else the scores are of different tokens
-        }
-        return HeldOut(settings, Asked(valid))
+        return hold_out_text(folder, asked, place)
 
     @classmethod
     def old_validation(cls, folder: ModelFolder) -> Asked | None:
         """The validation text of the model's own recipe, where it lies on this machine."""
-        recipe = folder.path / RECIPE
-        if not recipe.exists():
-            return None
-        try:
-            source = open_source(DataSettings(**read_yaml(recipe)["data"]), "valid")
-        except (TextRNNError, KeyError, ValueError):
-            return None
-        paths: tuple[Path, ...] = getattr(source, "paths", ())
-        return Asked(paths[0]) if len(paths) == 1 else None
+        return old_text(folder)
 
 
 def _refuse_pairs(asked: Asked) -> None:
@@ -254,7 +238,8 @@ def _tokenizer(
     if recipe.tokenizer is None:
         assert base is not None  # the recipe's check
         return base.tokenizer()
-    lines = (line for document in train.documents("file") for line in document)
+    documents = train.documents(recipe.data.documents)
+    lines = (line for document in documents for line in document)
     return make_tokenizer(recipe.tokenizer, lines, cache / "tokenizer")
 
 
@@ -275,23 +260,3 @@ def _network(
         tensors = remap_vocabulary(tensors, base.tokenizer(), tokenizer)
     network.load_state_dict(tensors)
     return network
-
-
-def _hold_out(source: TextSource, folder: Path) -> tuple[Path, Path]:
-    lines = [
-        line
-        for document in source.documents("file")
-        for line in end_lines(document)  # a table's rows have no line ends of their own
-    ]
-    held = max(1, round(len(lines) * HELD_OUT))
-    if len(lines) < 2:
-        raise DataError(
-            f"{source.name} has fewer than 2 lines: a tenth of them is held out, so give more"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = folder / "train.txt", folder / "valid.txt"
-    for path, part in zip(paths, (lines[:-held], lines[-held:]), strict=True):
-        text = "".join(part)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8", newline="")
-    return paths
