@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from textrnn.config import LabelledDataSettings, validate
 from textrnn.data import (
@@ -20,6 +22,7 @@ from textrnn.data import (
     open_labelled,
     prepare_labelled,
 )
+from textrnn.data.holding_out import held_out
 from textrnn.data.labels import named_labels
 from textrnn.errors import DataError, UsageError
 from textrnn.tokenizers import FAMILY, Tokenizer, TokenizerSettings
@@ -132,9 +135,9 @@ def test_columns_by_number_where_there_is_no_header(tmp_path: Path) -> None:
         ('It "was bad.', "neg"),
         ("Good.", "pos"),
     ]
-    for given, message in (({"text": "9"}, "3 columns, no number 9"), ({"text": "0"}, "number 0")):
+    for named, message in (({"text": "9"}, "3 columns, no number 9"), ({"text": "0"}, "number 0")):
         with pytest.raises(DataError, match=message):
-            list(open_labelled(settings(tmp_path, **{"label": "1", **given}), "train").rows())  # type: ignore[union-attr]
+            list(open_labelled(settings(tmp_path, **{"label": "1", **named}), "train").rows())  # type: ignore[union-attr]
 
 
 def test_a_text_column_may_have_several_names(tmp_path: Path) -> None:
@@ -309,8 +312,25 @@ def test_a_share_is_held_out_of_each_label() -> None:
     assert held.counts().tolist() == [2, 2]
     assert not train.shared_with(held)
     assert held.shared_with(corpus) == len(held)
-    with pytest.raises(DataError, match="too few to hold some of them out"):
+    with pytest.raises(DataError, match="too few different ones to hold some out"):
         corpus_of([2, 2]).split(0.1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=120),
+    st.floats(0.01, 0.99),
+)
+def test_what_is_held_out_is_not_learnt_from(rows: list[tuple[int, int]], share: float) -> None:
+    """Of each label's different texts the share, exact to half a text."""
+    texts, labels = (np.array(column) for column in zip(*rows, strict=True))
+    held = held_out(texts, labels, share)
+    assert not {*texts[held]} & {*texts[~held]}
+    _, first = np.unique(texts, return_index=True)
+    for label in range(3):
+        own = first[labels[first] == label]
+        count = int(held[own].sum())
+        assert count < max(1, len(own))
+        assert abs(count - share * len(own)) <= 0.5 + 1e-6 or count == len(own) - 1
 
 
 def test_texts_with_two_labels_are_counted() -> None:

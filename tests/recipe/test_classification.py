@@ -327,11 +327,14 @@ training: {{steps: 60, batch_size: 8, class_weights: balanced, optimizer: {{lear
     assert answers[3] == ""
     with pytest.raises(UsageError, match=r"criterion accuracy is for texts with one label"):
         load_recipe(recipe, {"training.criterion": "accuracy"})
+    written = load_recipe(model / "training" / "recipe.yaml")
+    assert written == load_recipe(recipe)  # and may be trained again
 
 
 def test_what_stands_between_labels_is_kept(tmp_path: Path) -> None:
     texts = [("good film", "joy"), ("bad film", "anger, great"), ("good bad", "joy;anger, great")]
-    lines = "".join(f"{text}\t{label}\n" for text, label in texts * 12)
+    rows = [(f"{text} {n}", label) for n in range(12) for text, label in texts]
+    lines = "".join(f"{text}\t{label}\n" for text, label in rows)
     (tmp_path / "train.tsv").write_text("text\tlabel\n" + lines)
     recipe = tmp_path / "several.yaml"
     recipe.write_text(
@@ -520,11 +523,20 @@ def test_subwords_may_be_sampled(labelled_folder: Path, tmp_path: Path) -> None:
     assert first != second
 
 
+def several_times(count: int) -> str:
+    """Lines of texts, no two of them the same, and their labels."""
+    rows = [(f"we {word}{'!' * n} it", label) for n in range(count) for word, label in XY]
+    return "".join(f"{text},{label}\n" for text, label in rows)
+
+
+XY = (("x", "pos"), ("y", "neg"))
+
+
 def test_finetuning_reports_before_and_after(
     toy_classifier: Path, labelled_folder: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "mine.csv"
-    lines = "".join(f"we {word} it,{label}\n" for word, label in (("x", "pos"), ("y", "neg")) * 40)
+    lines = several_times(40)
     data.write_text("words,kind\n" + lines)
     said: list[str] = []
 
@@ -555,7 +567,7 @@ def test_finetuning_learns_from_texts_without_labels(
     toy_classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lines = "".join(f"we {word} it,{label}\n" for word, label in (("x", "pos"), ("y", "neg")) * 10)
+    lines = several_times(10)
     Path("mine.csv").write_text("text,label\n" + lines)
     Path("more.txt").write_text("it is good\nit is not good\nwe good\n")
     said: list[object] = []

@@ -171,14 +171,12 @@ class ClassificationRecipe(Recipe):
         return self
 
     @model_validator(mode="after")
-    def _weights_fit_labels(self) -> Self:
+    def _criterion_fits_labels(self) -> Self:
         if self.head.multi_label and self.training.criterion == "accuracy":
-            given = "criterion" in self.training.model_fields_set
-            if given:
-                raise ValueError(
-                    "training.criterion accuracy is for texts with one label each: with "
-                    "head.multi_label, choose macro_f1 or loss"
-                )
+            raise ValueError(
+                "training.criterion accuracy is for texts with one label each: with "
+                "head.multi_label, choose macro_f1 or loss"
+            )
         return self
 
     @model_validator(mode="after")
@@ -189,10 +187,3 @@ class ClassificationRecipe(Recipe):
                 "head.multi_label"
             )
         return self
-
-    @property
-    def criterion(self) -> str:
-        """What the best weights are chosen by; with several labels a text, macro-F1 unless said."""
-        if self.head.multi_label and "criterion" not in self.training.model_fields_set:
-            return "macro_f1"
-        return self.training.criterion

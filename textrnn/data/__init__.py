@@ -15,6 +15,7 @@ labelled         labelled texts: tables, lines, a folder a class, hub sets
 labelled_tables  two columns of a table
 labels           the names of labels
 label_corpus     labelled texts as ids
+holding_out      which of them are held out
 pseudo_labels    labels for texts that have none
 label_batches    batches of them of like lengths
 

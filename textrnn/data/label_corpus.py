@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textrnn.data.holding_out import held_out
 from textrnn.data.labelled import LabelledSource
 from textrnn.data.labelled_tables import Row
 from textrnn.data.labels import SHOWN, Labels
@@ -102,16 +103,16 @@ class LabelledCorpus:
     def split(self, share: float) -> tuple[LabelledCorpus, LabelledCorpus]:
         """The texts without a share that is held out, and that share, both with all labels.
 
-        Every so manieth of each label's texts is held out; of a label with a single text, none.
+        Of each label's texts; see :func:`~textrnn.data.holding_out.held_out`.
+
+        Raises:
+            DataError: there are too few.
         """
-        step = max(2, round(1.0 / share))
         keys = self.targets if self.targets.ndim == 1 else self.targets.argmax(1)
-        held = np.zeros(len(self), bool)
-        for key in np.unique(keys):
-            held[np.flatnonzero(keys == key)[step // 2 :: step]] = True
+        held = held_out(self.digests, keys, share)
         if not held.any():
             raise DataError(
-                f"{self.name} has {len(self):,} texts: too few to hold some of them out"
+                f"{self.name} has {len(self):,} texts: too few different ones to hold some out"
             )
         return (
             replace(self.select(np.flatnonzero(~held), self.name), empty=self.empty),

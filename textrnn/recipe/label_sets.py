@@ -35,8 +35,8 @@ Split = Literal["train", "valid", "test"]
 LEAST_FAMILIAR = 0.05
 """A share of familiar tokens of 0 would draw nothing to doubt."""
 MOST_TIMED = 2_000
-BELIEF = 10.0
-"""In the probabilities, of texts of a label: below it a threshold follows the texts hardly."""
+BELIEF = 30.0
+"""In the probabilities, as texts of a label: with fewer its threshold hardly follows the texts."""
 
 
 def first_texts(data: LabelledDataSettings, split: Split) -> list[str]:

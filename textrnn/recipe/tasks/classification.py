@@ -102,7 +102,7 @@ class ClassificationAssembly(Assembly):
         corpora = {"train": texts.read(0), **texts.held_out}
         drawn = recipe.training.subword_sampling is not None
         begin_ngrams(network, fresh, lambda: texts.read(None) if drawn else corpora["train"])
-        training = recipe.training.model_copy(update={"criterion": recipe.criterion})
+        training = recipe.training
 
         def batches(epoch: int) -> LabelledBatches:
             corpus = texts.read(epoch) if epoch and drawn else corpora["train"]
