@@ -316,6 +316,13 @@ def test_a_share_is_held_out_of_each_label() -> None:
         corpus_of([2, 2]).split(0.1)
 
 
+def test_another_text_or_label_has_another_checksum() -> None:
+    corpus = corpus_of([2, 3, 4])
+    changed = [corpus_of([3, 2, 4]), corpus_of([2, 3, 4], [1, 1, 0]), corpus_of([2, 3])]
+    assert corpus.checksum() not in [other.checksum() for other in changed]
+    assert corpus.checksum() == corpus_of([2, 3, 4]).checksum()
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=1, max_size=120),
     st.floats(0.01, 0.99),

@@ -120,6 +120,24 @@ def test_sampled_subwords_follow_the_seed(tmp_path: Path) -> None:
     assert len({tuple(row) for row in ids(1, "one")}) > 1
 
 
+def test_other_pairs_have_another_checksum(tmp_path: Path) -> None:
+    several = [
+        [("ab", "c")],
+        [("a", "bc")],
+        [("ab", "d")],
+        [("ab", "c"), ("ab", "c")],
+        [("ab", "c")],
+    ]
+    sums = [
+        prepare_pairs(
+            files(tmp_path, *pairs), PairsFrom(BYTES, BYTES), tmp_path / str(n)
+        ).checksum()
+        for n, pairs in enumerate(several)
+    ]
+    assert sums[0] == sums[-1]
+    assert len(set(sums)) == len(sums) - 1
+
+
 def test_a_tag_stands_before_each_source(tmp_path: Path) -> None:
     tokenizer = subwords()
     making = PairsFrom(tokenizer, tokenizer, tag="<bt>")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,26 @@ def test_a_run_goes_on_and_its_metrics_are_continuous(
     assert first == second
     digests = [open_model_folder(each / "model").parameters_sha256 for each in (whole, stopped)]
     assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("name", ["train", "valid"])
+def test_a_run_does_not_go_on_with_another_text(
+    name: str, tiny: Path, toy_folder: Path, tmp_path: Path
+) -> None:
+    """Were it as long as the one before; and the cache may be gone."""
+    text = tmp_path / f"{name}.txt"
+    text.write_text((toy_folder / text.name).read_text())
+    changes = [f"data.{name}={text}"]
+    train(tiny, output=tmp_path / "run", overrides=changes)
+    shutil.rmtree(tmp_path / "run" / "model")
+    shutil.rmtree(tmp_path / "run" / "cache")
+    before = text.read_text()
+    text.write_text(before[::-1])
+    message = f"cannot resume from .*: what {name} is read from has changed since the run was begun"
+    with pytest.raises(UsageError, match=message):
+        train(tiny, output=tmp_path / "run", overrides=changes, resume=True)
+    text.write_text(before)
+    train(tiny, output=tmp_path / "run", overrides=changes, resume=True)
 
 
 def test_resuming_needs_a_run(tiny: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,20 @@ def test_eight_examples_are_learnt_by_heart(cell: str, precision: str, tmp_path:
     assert losses[0] == pytest.approx(np.log(20), rel=0.2)
     assert losses[-1] < 0.1
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+
+
+def test_the_making_of_batches_counts(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``training.minutes`` would end too late otherwise."""
+    run = begin(steps=3)
+    quick = run.trainer.task.batches
+
+    def slow(epoch: int, start: int) -> Iterator[Any]:
+        for batch in quick(epoch, start):
+            time.sleep(0.02)
+            yield batch
+
+    monkeypatch.setattr(run.trainer.task, "batches", slow)
+    assert run.go().of(Finished)[0].seconds >= 3 * 0.02
 
 
 def test_a_held_out_text_is_scored_better_for_it(begin: Begin) -> None:

@@ -36,14 +36,14 @@ def test_each_step_is_the_trainers_at_the_rate_of_its_turn(
 ) -> None:
     """Whatever the run's own limits, schedule and evaluations are."""
     seen: list[float] = []
-    step = Trainer.step
+    step = Trainer._step
 
-    def noted(self: Trainer, group: Any) -> StepDone:
-        done = step(self, group)
+    def noted(self: Trainer, group: Any, started: float) -> StepDone:
+        done = step(self, group, started)
         seen.append(done.learning_rate)
         return done
 
-    monkeypatch.setattr(Trainer, "step", noted)
+    monkeypatch.setattr(Trainer, "_step", noted)
     run = begin(
         steps=None,
         epochs=0.5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -54,6 +55,10 @@ class Corpus:
         """All ids (N,), mapped from the file, not read."""
         ids = np.memmap(self.path, dtype=self.dtype, mode="r", shape=(self.tokens,))
         return ids[::-1] if self.backward else ids
+
+    def checksum(self) -> int:
+        """The CRC-32 of the ids as they lie in the file."""
+        return zlib.crc32(np.memmap(self.path, np.uint8, "r").data)
 
 
 def prepare_corpus(

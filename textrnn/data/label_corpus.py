@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -66,6 +67,10 @@ class LabelledCorpus:
         """The ids of a text (T,)."""
         begin = int(self.ends[row - 1]) if row else 0
         return self.ids[begin : int(self.ends[row])]
+
+    def checksum(self) -> int:
+        """The CRC-32 of all ids, of where the texts end, and of their labels."""
+        return zlib.crc32(self.targets.data, zlib.crc32(self.ends.data, zlib.crc32(self.ids.data)))
 
     def counts(self) -> NDArray[np.int64]:
         """How many texts each label has (C,)."""

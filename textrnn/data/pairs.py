@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -94,6 +95,10 @@ class PairCorpus:
         begin = int(self._ends[row - 1, 1]) if row else 0
         middle, end = (int(place) for place in self._ends[row])
         return self._ids[begin:middle], self._ids[middle:end]
+
+    def checksum(self) -> int:
+        """The CRC-32 of all ids and of where the sides end."""
+        return zlib.crc32(self._ends.data, zlib.crc32(self._ids.data))
 
     def report(self) -> str | None:
         """What was left out and why, in a sentence; None where nothing was."""

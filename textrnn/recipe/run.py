@@ -127,7 +127,8 @@ def _run(plan: _Plan, resume: bool) -> Iterator[Event]:
         if accelerator.is_main_process and not resume:
             folder.give_up()
         raise
-    trainer = Trainer(assembly.task, settings.training, accelerator, folder.checkpoints)
+    data = assembly.checksums()
+    trainer = Trainer(assembly.task, settings.training, accelerator, folder.checkpoints, data)
     events = trainer.run(resume=resume)
     if not accelerator.is_main_process:
         yield from events

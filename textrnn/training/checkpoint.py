@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from textrnn.errors import TrainingError
+from textrnn.errors import TrainingError, UsageError
 from textrnn.nn.encoder import State
 from textrnn.training.averaging import WeightAverage
 from textrnn.training.progress import Progress
@@ -133,6 +133,7 @@ def load_run(run: Trainer, checkpoint: Checkpoint) -> None:
 
     Raises:
         TrainingError: a file is damaged, or was written by another number of processes.
+        UsageError: the run was begun with other data.
     """
     ranks = len(list(checkpoint.path.glob("rank-*.safetensors")))
     if ranks != run.accelerator.num_processes:
@@ -151,6 +152,12 @@ def load_run(run: Trainer, checkpoint: Checkpoint) -> None:
 
 def _restore_run(run: Trainer, checkpoint: Checkpoint) -> None:
     saved = checkpoint.progress()
+    data: dict[str, int] = saved.setdefault("data", {})
+    if changed := [name for name, now in run.progress.data.items() if data.get(name, now) != now]:
+        raise UsageError(
+            f"cannot resume from {checkpoint.path}: what {' and '.join(changed)} is read from has "
+            "changed since the run was begun; put it back, or begin a run in another folder"
+        )
     updates = saved.pop("average_updates")
     run.progress = Progress(**saved | {"criteria": tuple(saved["criteria"])})
     values = checkpoint.read("model")

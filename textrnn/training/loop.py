@@ -46,6 +46,7 @@ class Trainer:
         settings: how.
         accelerator: on what.
         checkpoints: the folder for checkpoints; None: none are kept (a dry run, a range test).
+        data: checksums of what the task reads, by name; a run goes on only with the same.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class Trainer:
         settings: RunSettings,
         accelerator: Accelerator,
         checkpoints: Path | None = None,
+        data: Mapping[str, int] | None = None,
     ) -> None:
         self.task = task
         self.settings = settings
         self.accelerator = accelerator
         self.checkpoints = checkpoints
-        self.progress = Progress()
+        self.progress = Progress(data=dict(data or {}))
         self.groups = [list(group) for group in task.groups()]
         self.network = task.network.to(accelerator.device)
         self.parameters = list(self.network.parameters())
@@ -104,13 +106,14 @@ class Trainer:
         with Interruption() as interruption:
             while (reason := progress.ended(settings, self._epoch_batches)) is None:
                 self._unfreeze()
+                started = time.monotonic()
                 group = self._next_group()
                 if not group:
                     progress.epoch, progress.batch, self.state = progress.epoch + 1, 0, None
                     if settings.evaluate_every is None:
                         yield from self._evaluate()
                     continue
-                yield self.step(group)
+                yield self._step(group, started)
                 if settings.evaluate_every and progress.step % settings.evaluate_every == 0:
                     yield from self._evaluate()
                 due = time.monotonic() - saved_at >= settings.checkpoint_minutes * 60.0
@@ -136,14 +139,17 @@ class Trainer:
             self._batches = None
         return group
 
-    def step(self, group: Sequence[Batch]) -> StepDone:
+    def _step(self, group: Sequence[Batch], started: float) -> StepDone:
         """One optimiser step over a group of batches, its loss a mean over all their tokens.
+
+        Args:
+            group: the batches.
+            started: when they began to be made, which is part of the step's time.
 
         Raises:
             DivergedError: the loss or its gradient is NaN or infinite; the weights are as before.
         """
         settings, progress, accelerator = self.settings, self.progress, self.accelerator
-        started = time.monotonic()
         rate = settings.optimizer.learning_rate * learning_rate_factor(
             settings.schedule,
             progress.step,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Self
 
@@ -31,6 +31,7 @@ class Progress:
         plateaus: how often the plateau schedule lowered the rate.
         criteria: of all evaluations, for NT-ASGD's trigger.
         unfrozen: groups that learn, where they are unfrozen one after the other.
+        data: checksums of the run's data, by what they are for.
     """
 
     step: int = 0
@@ -45,6 +46,7 @@ class Progress:
     plateaus: int = 0
     criteria: tuple[float, ...] = ()
     unfrozen: int = 0
+    data: dict[str, int] = field(default_factory=dict)
 
     def epochs(self, batches: int) -> float:
         """Epochs done, a fraction, where an epoch has ``batches`` batches."""

@@ -124,6 +124,8 @@ class Assembly(ABC):
     """What the card says of them where the recipe says nothing."""
 
     recipe: Recipe
+    corpora: Mapping[str, Any]
+    """What was encoded, by what it is for; the validation data and the test data too."""
     task: Task
     tokenizer: Tokenizer
     source_tokenizer: Tokenizer | None
@@ -148,6 +150,10 @@ class Assembly(ABC):
     @abstractmethod
     def train_tokens(self) -> int:
         """In the first epoch's training data."""
+
+    def checksums(self) -> dict[str, int]:
+        """Of what is learnt from and what it is judged by: they tell whether a text has changed."""
+        return {name: it.checksum() for name, it in self.corpora.items() if name != "test"}
 
     def notices(self) -> Sequence[str]:
         """What whoever watches should know of the data before the run begins."""

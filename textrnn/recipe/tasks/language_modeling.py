@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import torch
 from torch import nn
@@ -46,9 +46,7 @@ class LanguageModelAssembly(Assembly):
         recipe: the recipe, sizes filled in from the model it starts from.
         task: with the network.
         tokenizer: what encodes the text.
-        train: the first epoch's corpus.
-        valid: the validation corpus, if any.
-        test: the test corpus, if any.
+        corpora: the first epoch's ``train``, and ``valid`` and ``test`` where there are any.
         source_tokenizer: there is only one text.
     """
 
@@ -60,9 +58,7 @@ class LanguageModelAssembly(Assembly):
     recipe: LanguageModelRecipe
     task: LanguageModeling
     tokenizer: Tokenizer
-    train: Corpus
-    valid: Corpus | None
-    test: Corpus | None
+    corpora: Mapping[str, Corpus]
     source_tokenizer: None = None
 
     @classmethod
@@ -73,7 +69,6 @@ class LanguageModelAssembly(Assembly):
             base = open_model_folder(find_model(recipe.init_from), task=recipe.task)
         recipe = with_direction_of(recipe, base)
         train = cast(TextSource, open_source(recipe.data, "train"))
-        others = [open_source(recipe.data, split) for split in ("valid", "test")]
         tokenizer = _tokenizer(recipe, base, train, cache)
 
         def encode(source: TextSource, sampling: tuple[float, int] | None = None) -> Corpus:
@@ -90,24 +85,28 @@ class LanguageModelAssembly(Assembly):
             alpha, seed = recipe.training.subword_sampling, recipe.training.seed
             return encode(train, None if alpha is None else (alpha, seed * 100_003 + epoch))
 
-        valid, test = (None if source is None else encode(source) for source in others)
+        corpora = {"train": epoch_corpus(0)}
+        splits: tuple[Literal["valid", "test"], ...] = ("valid", "test")
+        for split in splits:
+            if (source := open_source(recipe.data, split)) is not None:
+                corpora[split] = encode(source)
         if base is not None:
             recipe = with_sizes_of(recipe, base, PARTS)
         torch.manual_seed(recipe.training.seed)
         network: Any = _network(recipe, base, tokenizer)
         return cls(
             recipe=recipe,
-            task=LanguageModeling(network, recipe.training, epoch_corpus, valid, place),
+            task=LanguageModeling(
+                network, recipe.training, epoch_corpus, corpora.get("valid"), place
+            ),
             tokenizer=tokenizer,
-            train=epoch_corpus(0),
-            valid=valid,
-            test=test,
+            corpora=corpora,
         )
 
     @property
     def train_tokens(self) -> int:
         """In the first epoch's corpus."""
-        return self.train.tokens
+        return self.corpora["train"].tokens
 
     def config(self) -> dict[str, Any]:
         """Where documents were cut, and whether they are read from their end."""
@@ -124,7 +123,7 @@ class LanguageModelAssembly(Assembly):
         rows = self.recipe.training.evaluate_batch_size
         return {
             split: dict(evaluate_corpus(self.task.network, corpus, rows))
-            for split, corpus in self._corpora()
+            for split, corpus in self.corpora.items()
             if split != "train"
         }
 
@@ -158,7 +157,7 @@ class LanguageModelAssembly(Assembly):
                 *(f"{count:,}" for count in (corpus.bytes, corpus.words, corpus.tokens)),
                 corpus.unknown,
             )
-            for split, corpus in self._corpora()
+            for split, corpus in self.corpora.items()
         ]
         return table(("text", "files", "bytes", "words", "tokens", "unknown"), rows)
 
@@ -189,10 +188,6 @@ class LanguageModelAssembly(Assembly):
             "nats per token",
         )
         return f"{making}\n\n{table(header, rows)}"
-
-    def _corpora(self) -> list[tuple[str, Corpus]]:
-        named = (("train", self.train), ("valid", self.valid), ("test", self.test))
-        return [(split, corpus) for split, corpus in named if corpus is not None]
 
     @classmethod
     def evaluate(cls, folder: ModelFolder, asked: Asked) -> Figures:
