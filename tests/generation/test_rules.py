@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from textrnn.errors import GenerationError, UnknownNameError, UsageError
-from textrnn.generation.rules import FAMILY, ORDER, Rule, Shortlist, apply_rules, read_rule
+from textrnn.generation.rules import (
+    FAMILY,
+    ORDER,
+    Rule,
+    Shaping,
+    Shortlist,
+    apply_rules,
+    narrow,
+    read_rule,
+)
 from textrnn.generation.rules.ban import Ban
 from textrnn.generation.rules.frequency_penalty import FrequencyPenalty
 from textrnn.generation.rules.logit_bias import LogitBias
@@ -172,8 +181,10 @@ BAD_VALUES = [
     ("min_new_tokens=-1", "min_new_tokens is -1: give a whole number of at least 0"),
     ("ban=", "ban has an empty text: give what must not appear"),
     ("logit_bias=-1=2", "logit_bias -1=2.0: an id is at least 0"),
-    ("logit_bias=5=inf", "logit_bias 5=inf: give a finite number, or -inf"),
-    ("logit_bias=5=nan", "logit_bias 5=nan: give a finite number, or -inf"),
+    ("logit_bias=5=inf", "logit_bias 5=inf: give a number from -1e6 to 1e6, or -inf"),
+    ("logit_bias=5=nan", "logit_bias 5=nan: give a number from -1e6 to 1e6, or -inf"),
+    ("logit_bias=5=1e39", r"logit_bias 5=1e\+39: give a number from -1e6 to 1e6, or -inf"),
+    ("logit_bias=5=-1e39", r"logit_bias 5=-1e\+39: give a number from -1e6 to 1e6, or -inf"),
     ("logit_bias=5", "logit_bias '5': write ID=X, for example 17=-2.5"),
     ("logit_bias=a=1", "logit_bias 'a=1': write ID=X"),
     ("top_k", "rule 'top_k' has no value: write NAME=VALUE, for example top_k=40"),
@@ -223,19 +234,43 @@ def test_a_rule_that_returns_something_else_is_named() -> None:
     def half(ids: Any, logits: Any) -> Any:
         return logits[:, ::2]
 
-    with pytest.raises(GenerationError, match=r"half.* returned \(1, 2\): .* here \(1, 4\)"):
+    with pytest.raises(
+        GenerationError, match=r"half.* returned \(1, 2\) of float32: .* here \(1, 4\) of float32"
+    ):
         apply_rules((half,), ids(4), logits(1, 2, 3, 4), 0)
+    for kind in ("complex64", "object"):
+        other: Any = lambda ids, logits, kind=kind: logits.astype(kind)  # noqa: E731
+        with pytest.raises(GenerationError, match=rf"returned \(1, 2\) of {kind}: a rule"):
+            apply_rules((other,), ids(4), logits(1, 2), 0)
     with pytest.raises(GenerationError, match="returned NoneType"):
         apply_rules((lambda ids, logits: None,), ids(4), logits(1, 2), 0)  # type: ignore
 
 
-@pytest.mark.parametrize("value", [-np.inf, np.nan])
-def test_a_rule_that_leaves_no_token_is_named(value: float) -> None:
+def test_a_rule_that_leaves_no_token_is_named() -> None:
     def nothing(ids: Any, logits: Any) -> Any:
-        return np.full_like(logits, value)
+        return np.full_like(logits, -np.inf)
 
     with pytest.raises(GenerationError, match=r"nothing.* leaves no token to choose after 3 new"):
         apply_rules((nothing,), ids(4), logits(1, 2), 3)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_rule_that_gives_what_is_no_finite_number_is_named(value: float) -> None:
+    class Broken(Shaping):
+        def __repr__(self) -> str:
+            return "Broken()"
+
+        def shape(self, left: Shortlist) -> Shortlist:
+            return left.changed(np.where(left.tokens == 1, np.float32(value), left.logits))
+
+    message = rf"Broken\(\) makes a logit {value} after 3 new tokens: a rule gives finite numbers"
+    two = np.repeat(logits(1, 2, 3), 2, axis=0)
+    for broken in (lambda ids, logits: Broken()(ids, logits), Broken()):
+        named = message if isinstance(broken, Broken) else message.partition(" ")[2]
+        with pytest.raises(GenerationError, match=named):
+            apply_rules((broken,), ids(4), two, 3)
+        with pytest.raises(GenerationError, match=named):
+            narrow((broken,), ids(4), Shortlist(two[0]), 3, 3)
 
 
 def test_top_k_keeps_ties_and_copes_with_small_vocabularies() -> None:

@@ -37,7 +37,7 @@ def apply_rules(rules: Iterable[Rule], ids: Ids, logits: Logits, new_tokens: int
 
     Raises:
         GenerationError: a rule leaves a row no token, or returns something else than logits of the
-            same shape.
+            same shape, finite or ``-inf``.
     """
     new = logits.copy()
     for rule in active_rules(rules, new_tokens):
@@ -67,8 +67,8 @@ def narrow(
     for rule in rules:
         if isinstance(rule, Shaping):
             left = rule.shape(left)
-            if left.best == -math.inf:
-                raise _nothing_left(rule, new_tokens)
+            if not -math.inf < left.best < math.inf:
+                raise _unusable(rule, left.best, new_tokens)
         else:
             (whole,) = _applied(rule, ids, left.whole(vocab_size)[np.newaxis], new_tokens)
             left = Shortlist(whole[first:], first)
@@ -79,22 +79,34 @@ def _applied(rule: Rule, ids: Ids, logits: Logits, new_tokens: int) -> Logits:
     """What a rule makes of the logits (B, V) of rows that have ``new_tokens`` new tokens each.
 
     Raises:
-        GenerationError: it leaves a row no token, or returns something else than logits of the same
-            shape.
+        GenerationError: see :func:`apply_rules`.
     """
-    new = rule(ids, logits)
-    got = getattr(new, "shape", type(new).__name__)
-    if got != logits.shape:
-        raise GenerationError(
-            f"{rule!r} returned {got}: a rule returns new logits, here {logits.shape}"
-        )
-    if not new.max(axis=1).min() > -np.inf:
-        raise _nothing_left(rule, new_tokens)
+    new: object = rule(ids, logits)
+    if not isinstance(new, np.ndarray):
+        raise _no_logits(rule, type(new).__name__, logits)
+    if new.shape != logits.shape or new.dtype.kind not in "fiu":
+        raise _no_logits(rule, f"{new.shape} of {new.dtype}", logits)
+    for greatest in np.maximum.reduce(new, axis=1).tolist():  # NaN where the row has one
+        if not math.isfinite(greatest):
+            raise _unusable(rule, greatest, new_tokens)
     return new
 
 
-def _nothing_left(rule: Rule, new_tokens: int) -> GenerationError:
-    name = shorten(repr(rule), 100)
+def _no_logits(rule: Rule, got: str, logits: Logits) -> GenerationError:
     return GenerationError(
-        f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
+        f"{shorten(repr(rule), 100)} returned {got}: a rule returns new logits, "
+        f"here {logits.shape} of float32"
+    )
+
+
+def _unusable(rule: Rule, greatest: float, new_tokens: int) -> GenerationError:
+    """What to say of a row of which that is the greatest logit."""
+    name = shorten(repr(rule), 100)
+    if greatest == -math.inf:
+        return GenerationError(
+            f"{name} leaves no token to choose after {new_tokens} new tokens: loosen it"
+        )
+    return GenerationError(
+        f"{name} makes a logit {greatest} after {new_tokens} new tokens: a rule gives finite "
+        "numbers, and -inf for what is banned"
     )

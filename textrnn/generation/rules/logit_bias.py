@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LogitBias"]
 
+_MOST = 1e6  # that of the penalties
+
 
 @dataclass(frozen=True)
 class LogitBias:
@@ -27,8 +29,8 @@ class LogitBias:
     array([[0. , 0. , 0. , 0. , 2.5]], dtype=float32)
 
     Raises:
-        UsageError: an id below 0 or beyond the vocabulary, or a bias that is neither finite nor
-            ``-inf``.
+        UsageError: an id below 0 or beyond the vocabulary, or a bias that is neither from -1e6 to
+            1e6 nor ``-inf``.
     """
 
     biases: tuple[tuple[int, float], ...]
@@ -38,8 +40,10 @@ class LogitBias:
         for token, bias in self.biases:
             if token < 0:
                 raise UsageError(f"logit_bias {token}={bias}: an id is at least 0")
-            if math.isnan(bias) or bias == math.inf:
-                raise UsageError(f"logit_bias {token}={bias}: give a finite number, or -inf")
+            if not (abs(bias) <= _MOST or bias == -math.inf):
+                raise UsageError(
+                    f"logit_bias {token}={bias}: give a number from -1e6 to 1e6, or -inf"
+                )
 
     @classmethod
     def from_text(cls, text: str, tokenizer: Tokenizer) -> LogitBias:
