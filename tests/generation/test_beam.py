@@ -226,3 +226,12 @@ def test_more_hypotheses_than_places_are_refused(n_best: int) -> None:
 def test_the_length_penalty_is_that_of_wu_et_al() -> None:
     assert LengthPenalty(0.0).score(-3.0, 9) == -3.0
     assert LengthPenalty(0.6).score(-3.0, 9) == pytest.approx(-3.0 / (14 / 6) ** 0.6)
+
+
+@pytest.mark.parametrize("alpha", [-10, 10])
+def test_the_greatest_length_penalties_have_scores_at_any_length(alpha: float) -> None:
+    scores = [LengthPenalty(alpha).score(-3.0, length) for length in (1, 10**20)]
+    assert all(math.isfinite(score) for score in scores)
+    for beyond in (alpha * 1.001, alpha * 1e8, math.inf, math.nan):
+        with pytest.raises(UsageError, match=r"length_penalty is .*: give a number from -10 to 10"):
+            LengthPenalty(beyond)

@@ -78,6 +78,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"beam_size": 2, "num_samples": 2}, "num_samples does not apply to beam search"),
     ({"length_penalty": 1}, "length_penalty applies to beam search only: give beam_size too"),
     ({"beam_size": 2, "length_penalty": float("nan")}, "length_penalty is nan: give a number"),
+    (
+        {"beam_size": 2, "length_penalty": -1e9},
+        "length_penalty is -1000000000.0: give a number from -10 to 10",
+    ),
 ]
 
 

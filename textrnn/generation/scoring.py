@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textrnn.engines import Floats
+from textrnn.generation.rules._base import check_number
 
 __all__ = ["LengthPenalty", "Scoring", "coverage_penalty"]
 
@@ -42,9 +43,16 @@ class LengthPenalty:
 
     >>> LengthPenalty(1.0).score(-6.0, 7)
     -3.0
+
+    Raises:
+        UsageError: alpha is not a number from -10 to 10.
     """
 
     alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the value."""
+        check_number("length_penalty", self.alpha, "from -10 to 10", lambda x: abs(x) <= 10)
 
     def score(self, log_prob: float, length: int) -> float:
         """The score, see :class:`Scoring`."""

@@ -12,6 +12,7 @@ from textrnn.generation.options import GenerationOptions, TextOptions
 from textrnn.generation.rules import FAMILY, ORDER, Rule
 from textrnn.generation.rules._base import check_number, check_whole
 from textrnn.generation.rules.ban import Ban
+from textrnn.generation.scoring import LengthPenalty
 from textrnn.tokenizers import Tokenizer
 
 __all__ = ["GenerationSettings"]
@@ -237,7 +238,7 @@ class GenerationSettings:
     def _refuse_idle(self) -> None:
         """Refuse by name what would have no effect."""
         if self.length_penalty is not None:
-            check_number("length_penalty", self.length_penalty, "such as 1", lambda x: True)
+            LengthPenalty(self.length_penalty)
             if self.beam_size is None:
                 raise UsageError("length_penalty applies to beam search only: give beam_size too")
         if self.beam_size is not None:

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any, cast
 
 from textrnn.errors import UnknownNameError, UsageError
-from textrnn.generation import GenerationOptions, GenerationSettings, fresh_seed
+from textrnn.generation import GenerationOptions, GenerationSettings, LengthPenalty, fresh_seed
 from textrnn.models.translating.glossary import Glossary
 
 __all__ = ["TranslationOptions", "TranslationSettings"]
@@ -38,7 +38,6 @@ _OF_TEXTS = ("stop", "num_samples")
 _RANGES: dict[str, tuple[str, float, float]] = {
     "coverage_penalty": ("of at least 0", 0, 1e9),
     "beam_threshold": ("of at least 0", 0, math.inf),
-    "length_penalty": ("such as 1", -1e9, 1e9),
     "max_length_ratio": ("above 0", 1e-9, 1000),
 }
 _WHOLE = {"beam_size": 4096, "n_best": 4096, "batch_tokens": 1 << 24, "split_tokens": 1 << 20}
@@ -153,6 +152,8 @@ class TranslationSettings:
             number = isinstance(value, int | float) and not math.isnan(value)
             if value is not None and not (number and least <= value <= greatest):
                 raise UsageError(f"{name} is {value!r}: give a number {allowed}")
+        if self.length_penalty is not None:
+            LengthPenalty(self.length_penalty)
         if self.sample:
             for name in _OF_THE_SEARCH:
                 if getattr(self, name) is not None:
