@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import babbler
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 import textrnn
 from textrnn.engines import Cache, Learning
 from textrnn.errors import EngineError, GenerationError, ModelFolderError, UsageError
 from textrnn.model_folder import open_model_folder
-from textrnn.models import LanguageModel
+from textrnn.models import LanguageModel, session_file
 from textrnn.recipe import train
 
 STRANGE = "sat the king.\n" * 20
@@ -116,12 +119,32 @@ def test_a_session_is_saved_with_all(changed: Any, tmp_path: Path) -> None:
         babbler().session(state=tmp_path / "state")
 
 
-def test_a_cache_of_another_size_does_not_go_on(lm: Any, tmp_path: Path) -> None:
+def test_another_cache_does_not_go_on(lm: Any, tmp_path: Path) -> None:
     session = lm.with_cache(Cache(5)).session("the")
     session.generate(max_new_tokens=9)
     session.save(tmp_path / "state")
+    for other in (Cache(6), Cache(5, theta=1.0), Cache(5, weight=0.3)):
+        with pytest.raises(GenerationError, match=r"saved with cache .* not .*: give the model"):
+            lm.with_cache(other).session(state=tmp_path / "state")
+    lm.with_cache(Cache(5)).session(state=tmp_path / "state")
+
+
+def test_a_session_of_an_earlier_version_does_not_say_which_cache_it_had(
+    lm: Any, tmp_path: Path
+) -> None:
+    path, session = tmp_path / "state", lm.with_cache(Cache(5)).session("the")
+    session.generate(max_new_tokens=9, seed=1)
+    session.save(path)
+    arrays = load_file(path)
+    with safe_open(path, framework="numpy") as file:
+        fields = json.loads(file.metadata()["textrnn_session"].partition(" ")[2])
+    del fields["cache"]
+    text = json.dumps(fields, sort_keys=True)
+    save_file(arrays, path, {"textrnn_session": f"{session_file._digest(arrays, text)} {text}"})
+    again = lm.with_cache(Cache(5)).session(state=path)
+    assert again.generate(max_new_tokens=5) == session.generate(max_new_tokens=5)
     with pytest.raises(GenerationError, match="their cache has another size"):
-        lm.with_cache(Cache(6)).session(state=tmp_path / "state")
+        lm.with_cache(Cache(6)).session(state=path)
     with pytest.raises(GenerationError, match=r"saved with engine '\w+\+cache'.*with a cache"):
         lm.session(state=tmp_path / "state")
 

@@ -174,6 +174,17 @@ def test_a_stream_may_be_left_at_any_point(tmp_path: Path) -> None:
     assert text.startswith(whole.text.rstrip("\N{REPLACEMENT CHARACTER}"))
 
 
+def test_a_stream_is_closed_like_a_generator() -> None:
+    session, other = (babbler(eos=-99).session("a") for _ in range(2))
+    options: dict[str, Any] = {"max_new_tokens": 50, "top_k": 100}
+    stream = session.stream(seed=3, **options)
+    begun = next(stream)
+    stream.close()
+    assert list(stream) == []
+    rest = session.generate(**options).text
+    assert begun + rest == next(other.stream(seed=3, **options)) + other.generate(**options).text
+
+
 def test_a_stream_that_the_session_has_left_behind_is_refused() -> None:
     session = babbler(eos=-99).session("a")
     stale = session.stream(max_new_tokens=50)
@@ -299,6 +310,14 @@ def test_a_forged_session_is_refused(saved: Path, fields: Any, arrays: Any, mess
     before = json.loads(metadata["textrnn_session"].partition(" ")[2])
     write(saved, {**before, **fields}, {**load_file(saved), **arrays})
     refused(saved, f"s holds no session of this model: .*{message}")
+
+
+@pytest.mark.parametrize("text", ["not JSON", "5", "[1]", "[" * 100_000])
+def test_a_session_whose_fields_are_no_object_is_refused(saved: Path, text: str) -> None:
+    arrays = load_file(saved)
+    digest = session_file._digest(arrays, text)
+    save_file(arrays, saved, {"textrnn_session": f"{digest} {text}"})
+    refused(saved, "s holds no session of this model: ")
 
 
 def test_a_session_that_lacks_a_part_is_refused(saved: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from hashlib import sha256
 from os import PathLike
 from typing import TYPE_CHECKING, Unpack, overload
@@ -190,7 +190,7 @@ class LanguageModel:
         prompt: str = "",
         settings: GenerationSettings | None = None,
         **options: Unpack[TextOptions],
-    ) -> Iterator[str]:
+    ) -> Generator[str, None, None]:
         """Go on from a prompt and yield the text as it comes, at constant memory.
 
         The pieces joined are the text of :meth:`generate`.

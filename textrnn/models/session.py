@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Unpack
@@ -126,7 +126,7 @@ class Session:
 
     def stream(
         self, settings: GenerationSettings | None = None, **options: Unpack[TextOptions]
-    ) -> Iterator[str]:
+    ) -> Generator[str, None, None]:
         """Go on and yield the text as it comes; where the caller stops, the session stands.
 
         Raises:
@@ -136,7 +136,7 @@ class Session:
         """
         pieces = self._write(*self._settle(settings, options))
         texts = (piece if isinstance(piece, str) else piece.text for piece in pieces)
-        return filter(None, texts)
+        return (text for text in texts if text)
 
     def _settle(
         self, settings: GenerationSettings | None, options: TextOptions

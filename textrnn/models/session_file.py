@@ -17,7 +17,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from textrnn.engines import Engine, State
+from textrnn.engines import CachedEngine, Engine, State
 from textrnn.errors import EngineError, GenerationError
 from textrnn.generation import HISTORY
 
@@ -72,6 +72,7 @@ def write_session(
         name: getattr(snapshot, name) for name in ("prompt", "seed", "drawn", "held", "ended")
     }
     fields |= {"engine": engine.name, "parameters_sha256": parameters_sha256}
+    fields |= {"cache": _cache(engine)}
     text = json.dumps({"format_version": FORMAT_VERSION, **fields}, sort_keys=True)
     data = save(arrays, {_KEY: f"{_digest(arrays, text)} {text}"})
     _write_whole(Path(path), data)
@@ -81,7 +82,8 @@ def read_session(path: str | PathLike[str], engine: Engine, parameters_sha256: s
     """Read what :func:`write_session` wrote.
 
     Raises:
-        GenerationError: the file is missing or damaged, or was saved with another model or engine.
+        GenerationError: the file is missing or damaged, or was saved with another model, engine or
+            cache.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -97,11 +99,16 @@ def read_session(path: str | PathLike[str], engine: Engine, parameters_sha256: s
         raise GenerationError(
             f"{path} is damaged, or no saved session: its digest is not that of its content"
         )
-    fields = json.loads(text)
+    try:
+        fields = dict(json.loads(text))
+    except (RecursionError, TypeError, ValueError) as error:
+        raise GenerationError(f"{path} holds no session of this model: {error}") from error
+    fields.setdefault("cache", _cache(engine))  # earlier versions did not say
     for name, wanted, hint in (
         ("format_version", FORMAT_VERSION, "use the version of textrnn that saved it"),
         ("parameters_sha256", parameters_sha256, "open the model that it was saved with"),
         ("engine", engine.name, "open the model with that engine (+cache: with a cache)"),
+        ("cache", _cache(engine), "give the model that cache"),
     ):
         if fields.get(name) != wanted:
             found = fields.get(name)
@@ -141,6 +148,14 @@ def _snapshot(
         state=engine.state_from_arrays(state) if state else None,
         **{name: fields[name] for name in kinds},
     )
+
+
+def _cache(engine: Engine) -> dict[str, Any] | None:
+    """What an engine remembers and how that counts, if it has a cache."""
+    if not isinstance(engine, CachedEngine):
+        return None
+    cache = engine.cache
+    return {"size": cache.size, "theta": float(cache.theta), "weight": float(cache.weight)}
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
