@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from importlib import import_module
@@ -61,6 +62,21 @@ def test_dir_lists_names_before_they_are_loaded() -> None:
 def test_an_unknown_name() -> None:
     with pytest.raises(AttributeError, match="module 'textrnn' has no attribute 'lode'"):
         _ = textrnn.lode  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnknownNameError("cell", "lsmt", ["lstm"]),
+        errors.MissingExtraError("matplotlib", "plot", "the curve"),
+        errors.DataError("no text"),
+    ],
+)
+def test_errors_come_out_of_a_process_pool_as_they_are(error: errors.TextRNNError) -> None:
+    error.add_note("in line 3")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (type(error), str(error))
+    assert again.__notes__ == ["in line 3"]
 
 
 def test_the_version_is_the_one_that_was_built() -> None:

@@ -53,6 +53,14 @@ class TextRNNError(Exception):
 
     exit_code = 1
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled by the message, as a process pool does, whatever the class is made from."""
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[TextRNNError], args: tuple[object, ...]) -> TextRNNError:
+    return kind.__new__(kind, *args)
+
 
 class UsageError(TextRNNError):
     """An option or a setting has a value that is not allowed."""
