@@ -123,7 +123,7 @@ BAD_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"storage": ["float32"]}, "storage is .*, not 'float32' or 'float16'"),
     ({"parameters_sha256": "x"}, "parameters_sha256 is 'x', not 64 hexadecimal digits"),
     ({"parameters_sha256": "0" * 64}, "parameters_sha256 is not the sha256 that files gives"),
-    ({"labels": [1]}, r"labels is \[1\], not a list of texts"),
+    ({"labels": [1]}, r"labels is \[1\], not a list of different texts"),
     ({"languages": "en"}, "languages is 'en', not a list of texts"),
     ({"generation": "hot"}, "generation is 'hot', not an object"),
     ({"__class__": "os.system"}, "unknown key '__class__'"),

@@ -16,7 +16,7 @@ import textrnn
 from textrnn.errors import MissingExtraError, ModelFolderError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.models import Classified, SentimentClassifier
-from textrnn.models.classifying import explain
+from textrnn.models.classifying import Reader, explain
 
 
 @pytest.fixture(scope="module")
@@ -385,6 +385,8 @@ def test_what_is_no_classifier(toy_model: Path, toy_classifier: Path, tmp_path: 
         {"temperature": 0},
         {"temperature": True},
         {"temperature": "1"},
+        {"temperature": 1e-300},
+        {"temperature": 1e4},
         {"temperature": 1, "thresholds": 3},
         {"temperature": 1, "thresholds": [-1]},
         {"temperature": 1, "other": 1},
@@ -397,8 +399,31 @@ def test_a_calibration_that_is_none(calibration: Any, toy_classifier: Path, tmp_
     shutil.copytree(toy_classifier, folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"calibration": calibration}))
-    with pytest.raises(ModelFolderError, match="not an object with a temperature above 0"):
+    with pytest.raises(ModelFolderError, match=r"not an object with a temperature from 0\.001"):
         open_model_folder(folder)
+
+
+@pytest.mark.parametrize("labels", [["pos", "pos"], ["pos", ""], ["pos", " "], [1, 2]])
+def test_labels_that_cannot_be_told_apart(
+    labels: list[Any], toy_classifier: Path, tmp_path: Path
+) -> None:
+    folder = changed(toy_classifier, tmp_path / "m", labels=labels)
+    with pytest.raises(ModelFolderError, match=r"labels is \[.*, not a list of different texts"):
+        open_model_folder(folder)
+
+
+def test_an_output_that_is_no_numbers_is_refused(classifier: SentimentClassifier) -> None:
+    class Broken:
+        label_count = 2
+
+        def classify(self, ids: Any, lengths: Any) -> Any:
+            return np.full((len(ids), 2), np.float32(np.inf))
+
+    reader = classifier.readers[0]
+    broken: Any = Broken()
+    model = SentimentClassifier([Reader(reader.folder, broken, reader.tokenizer)])
+    with pytest.raises(ModelFolderError, match="the model's output is not numbers: its parameters"):
+        model.classify("it is good")
 
 
 def test_the_temperature_divides(toy_classifier: Path, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ ALLOWED_FILES = [
 _ALLOWED = re.compile("|".join(re.escape(name).replace(r"\*", "[^/]*") for name in ALLOWED_FILES))
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _PICKLED = re.compile(r".*\.(bin|pt|pth|pkl|pickle|ckpt|joblib|npy|npz|h5|msgpack)", re.IGNORECASE)
+_COLDEST, _HOTTEST = 1e-3, 1e3  # of calibrations; what is fitted lies between 0.05 and 20
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -52,6 +53,12 @@ def _is_text(value: object) -> bool:
 
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(_is_text(item) for item in value)
+
+
+def _is_labels(value: object) -> bool:
+    if not isinstance(value, list) or not _is_texts(value):
+        return False
+    return all(map(str.strip, value)) and len({*value}) == len(value)
 
 
 def _is_count(value: object) -> bool:
@@ -81,7 +88,8 @@ def _is_calibration(value: object) -> bool:
     above = [value["temperature"], value.get("familiar", 1.0)]
     numbers = [*above, *(thresholds if isinstance(thresholds, list) else [-1.0])]
     plain = all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers)
-    return plain and min(above) > 0 and all(one >= 0 for one in numbers)
+    fits = plain and _COLDEST <= value["temperature"] <= _HOTTEST
+    return fits and min(above) > 0 and all(one >= 0 for one in numbers)
 
 
 _CALIBRATION = {"temperature", "thresholds", "familiar", "texts", "ece_before", "ece_after"}
@@ -101,8 +109,12 @@ _REQUIRED: Mapping[str, _Check] = {
 }
 _OPTIONAL: Mapping[str, _Check] = {
     "languages": _TEXTS,
-    "labels": _TEXTS,
-    "calibration": ("an object with a temperature above 0", _is_calibration),
+    "labels": ("a list of different texts, none of them empty", _is_labels),
+    "calibration": (
+        f"an object with a temperature from {_COLDEST:g} to {_HOTTEST:g}, and numbers of at least "
+        "0 beside it",
+        _is_calibration,
+    ),
     "generation": _OBJECT,
     "summary": _TEXT,
     "reached": _TEXT,

@@ -102,11 +102,19 @@ class Reader:
             batch_size: texts at once.
             familiar: how familiar each text is taken to be (N,), or all of them; None: as it is. 1
                 gives what the network says.
+
+        Raises:
+            ModelFolderError: what it says is not numbers.
         """
         read = [self.as_read(row) for row in rows]
         logits = np.zeros((len(rows), len(self.labels)))
         for batch in in_batches([len(row) for row in read], AT_ONCE, batch_size):
             logits[batch] = self.engine.classify(*pad_right([read[place] for place in batch]))
+        if not np.isfinite(logits).all():
+            raise ModelFolderError(
+                f"{self.folder.path}: the model's output is not numbers: its parameters may be "
+                "damaged"
+            )
         known = probabilities_of(logits, self.temperature, several=self.several)
         ignorant = 0.0 if self.several else 1.0 / max(len(self.labels), 1)
         shares = np.asarray(self.familiar(rows) if familiar is None else familiar)
