@@ -5,8 +5,8 @@
 Of models that went on from one another, or ended one run at several places, so that they lie in one
 valley (Izmailov et al. 2018, arXiv:1803.05407, section 3.1). All have one network and one
 vocabulary; one that is named twice counts twice. FOLDER gets the mean, its graphs, and what else
-the last of them has but what was measured, its scores and a classifier's calibration: see textrnn
-evaluate.
+the last of them has but what was measured, its scores, the course of its training and a
+classifier's calibration: see textrnn evaluate.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from textrnn.model_folder import (
 from textrnn.recipe.exporting import FILLED_IN
 
 MEASURED = {"reached", "calibration"}
+MEASURED_FILES = {"training/scores.json", "training/metrics.jsonl"}
 MEASURED_IN_CARD = re.compile(r"^## (?:Scores|Speed)\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -53,7 +54,11 @@ def main(folder: Path, names: Sequence[str]) -> None:
         tensors=mean([model.tensors() for model in models]),
         tokenizer=last.tokenizer(),
         card=MEASURED_IN_CARD.sub("", last.card()),
-        extra={name: last.file(name) for name in last.files if name.startswith("training/")},
+        extra={
+            name: last.file(name)
+            for name in last.files
+            if name.startswith("training/") and name not in MEASURED_FILES
+        },
         source_tokenizer=last.source_tokenizer() if separate else None,
     )
     write_model_folder(folder, contents)

@@ -56,6 +56,8 @@ def test_the_mean_is_a_model_with_scores_of_its_own_to_be_measured(
     assert "## Scores" not in card
     assert "## Speed" not in card
     assert "reached" not in found.config
+    kept = {name for name in found.files if name.startswith("training/")}
+    assert kept == {"training/recipe.yaml", "training/versions.json"}
     engine = textrnn.load(tmp_path / "mean", engine="onnx").engine  # its graphs are its own
     assert engine.vocab_size == found.vocab_size
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from textrnn.errors import DataError, UsageError
-from textrnn.recipe import dry_run, find_learning_rate, train
+from textrnn.recipe import dry_run, find_learning_rate, finetune, train
 from textrnn.training import Started, StepDone
 
 import_module("torch._dynamo")  # it makes PyTorch's own cache folder when it is first imported
@@ -60,6 +61,7 @@ def test_a_dry_run_is_what_the_run_will_be(tiny: Path, tmp_path: Path) -> None:
         {"training.steps": 5},
         {"training.steps": None, "training.epochs": 0.3},
         {"training.steps": 50, "training.epochs": 0.3, "training.accumulation": 3},
+        {"training.steps": None, "training.epochs": 3, "training.accumulation": 4},
         {"training.steps": 1},
         {"training.steps": None, "training.epochs": 0.001},
     ],
@@ -77,6 +79,20 @@ def test_the_first_limit_decides_how_long_it_is(
 def test_minutes_are_turned_into_steps(tiny: Path) -> None:
     estimate = dry_run(tiny, {"training.steps": None, "training.minutes": 2})
     assert estimate.seconds == pytest.approx(120, rel=0.1)
+
+
+@pytest.mark.parametrize("device", ["cuda", "tpu", None])
+def test_no_other_device_is_trained_on(device: Any, tiny: Path, places: list[Path]) -> None:
+    output, data = tiny.parent / "run", tiny.parent / "none.txt"
+    for refused in (
+        lambda: dry_run(tiny, device=device),
+        lambda: find_learning_rate(tiny, device=device),
+        lambda: train(tiny, output=output, device=device),
+        lambda: finetune("stories-en", data=data, output=output, device=device),
+    ):
+        with pytest.raises(UsageError, match=f"cannot train on device {device!r}: give 'auto'"):
+            refused()
+    assert not output.exists()
 
 
 def test_a_wrong_recipe_is_refused(tiny: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,11 +78,12 @@ def dry_run(
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     with tempfile.TemporaryDirectory(prefix="textrnn-dry-run-") as folder:
+        accelerator = make_accelerator(training.precision, device)
         assembly = assemble(settings, Path(folder))
         short = training.model_copy(
             update={"steps": STEPS, "evaluate_every": None, "unfreeze": None}
         )
-        trainer = Trainer(assembly.task, short, make_accelerator(training.precision, device))
+        trainer = Trainer(assembly.task, short, accelerator)
         started, steps = None, []
         for event in trainer.run():
             if isinstance(event, Started):
@@ -100,9 +102,7 @@ def dry_run(
         rate = tokens * training.accumulation / started.batches_an_epoch / step_seconds
     limits = []
     if training.epochs is not None:
-        limits.append(
-            int(training.epochs * started.batches_an_epoch / training.accumulation + 0.999)
-        )
+        limits.append(_steps(training.epochs, started.batches_an_epoch, training.accumulation))
     if training.steps is not None:
         limits.append(training.steps)
     if training.minutes is not None:
@@ -119,3 +119,14 @@ def dry_run(
         loss=steps[0].loss,
         notices=notices,
     )
+
+
+def _steps(epochs: float, batches: int, accumulation: int) -> int:
+    """The steps of so many epochs of so many batches: an epoch's last one may have fewer of them.
+
+    >>> _steps(2.0, batches=7, accumulation=3), _steps(0.5, batches=7, accumulation=3)
+    (6, 2)
+    """
+    part, whole = math.modf(epochs)
+    a_step = accumulation / batches  # in epochs
+    return int(whole) * math.ceil(batches / accumulation) + math.ceil(part / a_step - 1e-9)

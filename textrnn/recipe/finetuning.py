@@ -18,7 +18,7 @@ from textrnn.recipe.evaluation import evaluate, kind_of
 from textrnn.recipe.run import train
 from textrnn.recipe.run_folder import RunFolder
 from textrnn.recipe.tasks import Asked, Figures
-from textrnn.training import Event, Notice
+from textrnn.training import Event, Notice, check_training_device
 
 __all__ = ["FinetuneReport", "finetune"]
 
@@ -75,12 +75,14 @@ def finetune(
         on_event: called with each event.
 
     Raises:
-        UsageError: a limit that is not positive, or an output folder that holds something else.
+        UsageError: a limit that is not positive, another device, or an output folder that holds
+            something else.
         DataError: the data is too little to hold a tenth out.
     """
     for name, value in (("minutes", minutes), ("epochs", epochs)):
         if value is not None and not (value > 0 and math.isfinite(value)):
             raise UsageError(f"{name} is {value:g}: use more than 0")
+    check_training_device(device)
     run = RunFolder(output)
     if not resume:
         run.refuse_taken()

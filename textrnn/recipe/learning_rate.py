@@ -45,8 +45,8 @@ def find_learning_rate(
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     with tempfile.TemporaryDirectory(prefix="textrnn-learning-rate-") as folder:
-        task = assemble(settings, Path(folder)).task
         accelerator = make_accelerator(training.precision, device)
+        task = assemble(settings, Path(folder)).task
         return learning_rate_range_test(
             task, training, accelerator, lowest=lowest, highest=highest, steps=steps
         )

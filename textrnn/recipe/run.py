@@ -62,7 +62,7 @@ def train(
         The model folder.
 
     Raises:
-        UsageError: a setting is wrong, or the output folder holds something else.
+        UsageError: a setting or the device is wrong, or the output folder holds something else.
         DataError: the text cannot be read or is too short.
         DivergedError: the loss became NaN or infinite; the last checkpoint stands.
         KeyboardInterrupt: interrupted, after a checkpoint.

@@ -12,7 +12,7 @@ from textrnn.training.events import (
     StepDone,
 )
 from textrnn.training.loop import Trainer
-from textrnn.training.processes import make_accelerator
+from textrnn.training.processes import check_training_device, make_accelerator
 from textrnn.training.range_test import RangeTest, learning_rate_range_test
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Started",
     "StepDone",
     "Trainer",
+    "check_training_device",
     "learning_rate_range_test",
     "make_accelerator",
 ]

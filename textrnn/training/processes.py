@@ -6,7 +6,27 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-__all__ = ["agree", "make_accelerator", "sum_of"]
+from textrnn.errors import UsageError
+
+__all__ = ["agree", "check_training_device", "make_accelerator", "sum_of"]
+
+
+def check_training_device(device: str) -> None:
+    """Refuse what is no device to train on.
+
+    >>> check_training_device("cuda")
+    Traceback (most recent call last):
+    textrnn.errors.UsageError: cannot train on device 'cuda': give 'auto', which takes a GPU where \
+there is one, or 'cpu'
+
+    Raises:
+        UsageError: neither ``"auto"`` nor ``"cpu"``.
+    """
+    if device not in ("auto", "cpu"):
+        raise UsageError(
+            f"cannot train on device {device!r}: give 'auto', which takes a GPU where there is "
+            "one, or 'cpu'"
+        )
 
 
 def make_accelerator(precision: str, device: str = "auto") -> Accelerator:
@@ -15,7 +35,11 @@ def make_accelerator(precision: str, device: str = "auto") -> Accelerator:
     Args:
         precision: ``"float32"`` or ``"bf16"``.
         device: ``"auto"``, or ``"cpu"``.
+
+    Raises:
+        UsageError: another device.
     """
+    check_training_device(device)
     AcceleratorState._reset_state(reset_partial_state=False)
     mixed = {"float32": "no", "bf16": "bf16"}[precision]
     if not torch.accelerator.is_available():
