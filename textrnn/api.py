@@ -98,7 +98,7 @@ def train(
 
     return recipes.train(
         recipe,
-        output=Path(output),
+        output=output,
         overrides=overrides,
         resume=resume,
         on_event=on_event,
@@ -125,7 +125,7 @@ def finetune(
     """
     from textrnn import recipe as recipes
 
-    return recipes.finetune(model, data=data, output=Path(output), **settings)
+    return recipes.finetune(model, data=data, output=output, **settings)
 
 
 def evaluate(

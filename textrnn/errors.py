@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(given: object, known: Iterable[str]) -> str:
     """A hint to append to a message, or an empty string where nothing is close.
 
     >>> did_you_mean("lsmt", ["rnn", "lstm", "gru"])
@@ -44,6 +44,8 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     >>> did_you_mean("transformer", ["rnn", "lstm", "gru"])
     ''
     """
+    if not isinstance(given, str):
+        return ""
     close = get_close_matches(given, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
@@ -76,7 +78,7 @@ class UnknownNameError(UsageError):
     textrnn.errors.UnknownNameError: no cell 'lsmt' (known: gru, lstm, rnn); did you mean 'lstm'?
     """
 
-    def __init__(self, noun: str, given: str, known: Iterable[str]) -> None:
+    def __init__(self, noun: str, given: object, known: Iterable[str]) -> None:
         names = sorted(known)
         listed = ", ".join(names) or "none"
         super().__init__(f"no {noun} {given!r} (known: {listed}){did_you_mean(given, names)}")

@@ -67,6 +67,7 @@ REFUSED = [
     ("training.optimizer.learning_rate=.nan", "learning_rate is nan: input should be a finite nu"),
     ("training.epochs=.inf", "training.epochs is inf: input should be a finite number"),
     ("training.seed=-1", "training.seed is -1: input should be greater than or equal to 0"),
+    (f"training.seed={2**70}", f"training.seed is {2**70}: input should be less than {2**63}"),
     ("tokenizer.vocab_size=4", "tokenizer.vocab_size is 4: input should be greater than or equa"),
     # choices
     ("task=translation", "task is 'translation': input should be 'language_modeling'"),

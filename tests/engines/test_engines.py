@@ -230,9 +230,9 @@ def test_a_number_of_threads_the_machine_has_not_is_refused(threads: Any) -> Non
         open_engine(folder(), threads=threads)
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", ""])
-def test_an_unknown_device_is_refused(device: str) -> None:
-    with pytest.raises(UsageError, match=f"no device '{device}' .known: auto, cpu, cuda, cuda:N"):
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", "", None, 0])
+def test_an_unknown_device_is_refused(device: Any) -> None:
+    with pytest.raises(UsageError, match=f"no device {device!r} .known: auto, cpu, cuda, cuda:N"):
         open_engine(folder(), device=device)
 
 
@@ -248,6 +248,11 @@ def folder(**config: Any) -> Any:
 def test_an_unknown_engine_names_the_closest() -> None:
     with pytest.raises(UnknownNameError, match=r"no engine 'troch'.*did you mean 'torch'\?"):
         open_engine(folder(), engine="troch")
+    for wrong in (None, 5):
+        with pytest.raises(
+            UnknownNameError, match=rf"no engine {wrong} \(known: auto, onnx, torch"
+        ):
+            open_engine(folder(), engine=wrong)  # type: ignore[arg-type]
 
 
 def test_a_device_that_is_not_here_is_refused() -> None:

@@ -180,7 +180,7 @@ BAD_VALUES = [
     ("no_repeat_ngram_size=0", "no_repeat_ngram_size is 0: give a whole number of at least 1"),
     ("min_new_tokens=-1", "min_new_tokens is -1: give a whole number of at least 0"),
     ("ban=", "ban has an empty text: give what must not appear"),
-    ("logit_bias=-1=2", "logit_bias -1=2.0: an id is at least 0"),
+    ("logit_bias=-1=2", "logit_bias -1=2.0: an id is a whole number of at least 0"),
     ("logit_bias=5=inf", "logit_bias 5=inf: give a number from -1e6 to 1e6, or -inf"),
     ("logit_bias=5=nan", "logit_bias 5=nan: give a number from -1e6 to 1e6, or -inf"),
     ("logit_bias=5=1e39", r"logit_bias 5=1e\+39: give a number from -1e6 to 1e6, or -inf"),
@@ -208,6 +208,20 @@ def test_a_number_that_is_none_is_refused(value: Any) -> None:
         TopP(value)
     with pytest.raises(UsageError, match="top_k is"):
         TopK(value)
+
+
+@pytest.mark.parametrize(
+    ("biases", "message"),
+    [
+        ((("a", 1.0),), "logit_bias a=1.0: an id is a whole number of at least 0"),
+        (((4.5, 1.0),), "logit_bias 4.5=1.0: an id is a whole number"),
+        (((4, "x"),), "logit_bias 4=x: give a number from -1e6 to 1e6, or -inf"),
+        (((4, None),), "logit_bias 4=None: give a number"),
+    ],
+)
+def test_a_bias_that_is_no_number_is_refused(biases: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}"):
+        LogitBias(biases)
 
 
 @pytest.fixture

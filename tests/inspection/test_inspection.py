@@ -108,6 +108,8 @@ def test_what_cannot_be_looked_at(folder: ModelFolder, toy_folder: Path, tmp_pat
         gate_values(folder, "")
     with pytest.raises(UnknownNameError, match="no cell 'lsmt'"):
         cell_gradients("lsmt")
+    with pytest.raises(UsageError, match=f"seed is {2**70}: give a whole number from 0 to"):
+        cell_gradients("lstm", seed=2**70)
     data = {"tokenizer.kind": "char", "data.path": str(toy_folder), "data.train": "train.txt"}
     small = {"encoder.hidden_size": 4, "encoder.embedding_size": 4, "head.tied": True}
     run = {"training.steps": 1, "training.batch_size": 2, "encoder.cell": "rnn"}

@@ -72,6 +72,10 @@ def test_below_the_threshold_it_is_unsure(classifier: SentimentClassifier) -> No
     [
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"threshold": float("nan")}, "threshold is nan"),
+        ({"threshold": None}, "threshold is None: give a probability from 0 to 1"),
+        ({"threshold": "0.5"}, "threshold is '0.5': give a probability"),
+        ({"batch_size": None}, "batch_size is None: give a whole number of at least 1"),
+        ({"batch_size": 2.5}, "batch_size is 2.5: give a whole number"),
         ({"batch_size": 0}, "batch_size is 0"),
     ],
 )

@@ -157,6 +157,8 @@ def test_options_are_those_of_the_settings_and_stand_alone() -> None:
     assert lm.generate("a", settings) == lm.generate("a", seed=2, max_new_tokens=4)
     with pytest.raises(UsageError, match="seed stands beside settings: give all options in one"):
         lm.generate("a", settings, seed=3)
+    with pytest.raises(UsageError, match="settings is 5: give GenerationSettings, or options by"):
+        lm.generate("a", 5)  # type: ignore[call-overload]
     with pytest.raises(UnknownNameError, match="no generation option 'temprature'"):
         lm.generate("a", temprature=1.0)  # type: ignore[call-overload]
     with pytest.raises(UsageError, match="3 is of type int: give text"):

@@ -499,6 +499,8 @@ def test_what_is_refused() -> None:
         model.attention("a", 5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="beam_size stands beside settings: give all options in"):
         model.translate("a", TranslationSettings(), beam_size=3)
+    with pytest.raises(UsageError, match="settings is 5: give TranslationSettings, or options by"):
+        model.translate("a", 5)  # type: ignore[call-overload]
     with pytest.raises(
         ModelFolderError, match=r"runs/fake/config.json: generation: no recommended"
     ):

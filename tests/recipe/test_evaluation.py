@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from textrnn.data import LocalText, prepare_corpus
-from textrnn.errors import DataError, ModelFolderError, UsageError
+from textrnn.errors import DataError, ModelFolderError, UnknownNameError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.recipe import evaluate
 from textrnn.tasks import network_from_folder
@@ -73,3 +73,7 @@ def test_what_cannot_be_scored_is_refused(
     (tmp_path / "empty.txt").write_text("")
     with pytest.raises(DataError, match=r"empty\.txt is empty: a corpus needs text"):
         evaluate(toy_model, data=tmp_path / "empty.txt")
+    with pytest.raises(UnknownNameError, match=r"no option of evaluate 'colum' .*mean 'column'"):
+        evaluate(toy_model, data=valid, colum="text")
+    with pytest.raises(UsageError, match="references is 5: give one or several, as str or Path"):
+        evaluate(toy_model, data=valid, references=5)

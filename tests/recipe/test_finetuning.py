@@ -209,6 +209,8 @@ def test_an_output_folder_that_holds_something_is_refused(tune: Tune, tmp_path: 
     (tmp_path / "tuned" / "thesis.txt").write_text("years of work")
     with pytest.raises(UsageError, match="tuned is not empty"):
         tune()
+    with pytest.raises(UsageError, match=r"thesis.txt is a file, so choose another folder"):
+        tune(output=str(tmp_path / "tuned" / "thesis.txt" / "run"))
 
 
 def test_an_interrupted_one_goes_on(tune: Tune, tmp_path: Path) -> None:

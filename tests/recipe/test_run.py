@@ -17,7 +17,7 @@ import yaml
 from textrnn.errors import DataError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.nn import cells
-from textrnn.recipe import RunFolder, load_recipe, run, train
+from textrnn.recipe import RunFolder, dry_run, load_recipe, run, train
 from textrnn.tasks import network_from_folder
 from textrnn.training import CheckpointSaved, Evaluated, Event, Notice, StepDone
 
@@ -142,6 +142,11 @@ def test_bf16_trains_float32_parameters(tiny: Path, tmp_path: Path) -> None:
     assert 1.0 < scores["valid"]["perplexity"] < 40.0
 
 
+def test_the_output_may_be_named_by_text(tiny: Path, tmp_path: Path) -> None:
+    assert dry_run(tiny, output=str(tmp_path / "run")).steps == 6
+    assert train(tiny, output=str(tmp_path / "run")) == tmp_path / "run" / "model"
+
+
 def test_an_output_folder_that_holds_something_is_refused(tiny: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     output.mkdir()
@@ -151,6 +156,8 @@ def test_an_output_folder_that_holds_something_is_refused(tiny: Path, tmp_path: 
         train(tiny, output=output)
     with pytest.raises(UsageError, match=message):
         train(tiny, output=output / "thesis.txt")
+    with pytest.raises(UsageError, match=r"run: .*thesis.txt is a file, so choose another folder"):
+        train(tiny, output=output / "thesis.txt" / "of" / "run")
     assert [path.name for path in output.iterdir()] == ["thesis.txt"]
     assert (output / "thesis.txt").read_text() == "years of work"
 

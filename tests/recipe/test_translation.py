@@ -191,6 +191,13 @@ def test_several_references_a_source(
     again = evaluate(toy_translator, data=tmp_path / "sources.txt", references=files)
     assert scores.pop("left_out") == 1
     assert again == scores
+    named = [str(file) for file in files]
+    assert evaluate(toy_translator, data=tmp_path / "sources.txt", references=named) == scores
+    one, several, alone = (
+        evaluate(toy_translator, data=tmp_path / "sources.txt", references=given)
+        for given in (files[0], files[:1], named[0])
+    )
+    assert one == several == alone
 
 
 def test_how_bleu_cuts_words(

@@ -50,7 +50,7 @@ def test_from_a_start_of_zero_it_is_dropout() -> None:
 def test_a_step_draws_the_same_again_and_another_step_does_not() -> None:
     weight, make = parameters(3.0)
     drawn = []
-    for seed, step in ((1, 0), (1, 0), (1, 1), (2, 0)):
+    for seed, step in ((1, 0), (1, 0), (1, 1), (2, 0), (2**63 - 1, 0)):
         weight.data.fill_(1.0)
         with make(0.5, seed).applied(step):
             drawn.append(weight.detach().clone())

@@ -23,6 +23,7 @@ __all__ = [
     "NotNegativeInt",
     "Positive",
     "Probability",
+    "Seed",
     "Settings",
     "Size",
 ]
@@ -32,6 +33,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
 Count = Annotated[int, Field(ge=1)]
 NotNegativeInt = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # PyTorch's generators take no more
 Size = Annotated[int, Field(ge=1, le=65_536)]
 
 

@@ -14,6 +14,7 @@ from textrnn.config._base import (
     NotNegativeInt,
     Positive,
     Probability,
+    Seed,
     Settings,
 )
 
@@ -86,7 +87,7 @@ class RunSettings(Settings):
     what it knew where there is little to learn from.
     """
 
-    seed: NotNegativeInt = 1
+    seed: Seed = 1
     epochs: Positive | None = None
     steps: Count | None = None
     minutes: Positive | None = None

@@ -249,7 +249,7 @@ def check_device(device: str) -> None:
     Raises:
         UsageError: an unknown device.
     """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", device):
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", str(device)):
         hint = did_you_mean(device, _DEVICES)
         raise UsageError(f"no device {device!r} (known: {', '.join(_DEVICES)}){hint}")
 

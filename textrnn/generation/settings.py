@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
+
+import numpy as np
 
 from textrnn.errors import UnknownNameError, UsageError
 from textrnn.generation.draw import fresh_seed
@@ -18,11 +20,19 @@ from textrnn.tokenizers import Tokenizer
 __all__ = ["GenerationSettings"]
 
 DEFAULT_MAX_NEW_TOKENS = 256
+MOST_NEW_TOKENS = 10**15
+"""For ever; beam search has scores for so many, too."""
 MOST_SAMPLES = 100_000
 """Texts a prompt, all of which are held until the last one is done."""
 MOST_HYPOTHESES = 4096
 """Places of a beam: each holds a state of the model and a row of logits."""
 
+_SEVERAL = {
+    "ban": "texts (str), or lists of ids",
+    "logit_bias": "a mapping of ids to numbers, or pairs of them",
+    "stop": "texts (str)",
+    "rules": "a list of rules, such as textrnn.generation.rules.read_rule makes",
+}
 _NEUTRAL = {
     "min_new_tokens": 0,
     "temperature": 1,
@@ -119,18 +129,21 @@ class GenerationSettings:
             if name not in known:
                 raise UnknownNameError("generation option", name, known)
         plain = cast(dict[str, Any], dict(options))
-        for name in ("ban", "stop", "rules"):
+        for name, allowed in _SEVERAL.items():
             several = plain.get(name) or ()
-            plain[name] = (several,) if isinstance(several, str) else tuple(several)
-        plain["ban"] = tuple(t if isinstance(t, str) else tuple(t) for t in plain["ban"])
-        bias = plain.get("logit_bias") or ()
-        plain["logit_bias"] = tuple(bias.items() if isinstance(bias, Mapping) else map(tuple, bias))
+            if isinstance(several, str):
+                several = (several,)
+            elif isinstance(several, Mapping):
+                several = several.items()
+            elif isinstance(several, bytes) or not isinstance(several, Iterable):
+                raise UsageError(f"{name} is {several!r}: give {allowed}")
+            plain[name] = tuple(tuple(one) if isinstance(one, list) else one for one in several)
         return cls(**plain)
 
     def __post_init__(self) -> None:
         """Check every value, and that no option stands beside one that makes it idle."""
         for name, least, most in (
-            ("max_new_tokens", 1, None),
+            ("max_new_tokens", 1, MOST_NEW_TOKENS),
             ("num_samples", 1, MOST_SAMPLES),
             ("beam_size", 1, MOST_HYPOTHESES),
             ("seed", 0, None),
@@ -147,6 +160,15 @@ class GenerationSettings:
         for name, texts in (("stop", self.stop), ("ban", self.ban)):
             if not all(texts):
                 raise UsageError(f"{name} has an empty text: leave it out")
+        for name, fits in (
+            ("stop", lambda one: isinstance(one, str)),
+            ("ban", lambda one: isinstance(one, str) or _is_ids(one)),
+            ("logit_bias", lambda one: isinstance(one, tuple) and len(one) == 2),
+            ("rules", callable),
+        ):
+            for one in getattr(self, name):
+                if not fits(one):
+                    raise UsageError(f"{name} has {one!r}: give {_SEVERAL[name]}")
         limit = self.max_new_tokens
         if limit is not None and self.min_new_tokens is not None and self.min_new_tokens > limit:
             raise UsageError(
@@ -250,6 +272,10 @@ class GenerationSettings:
         for name in _SAMPLING:
             if self._changes(name):
                 raise UsageError(f"{name} does not apply to {mode}: leave one out")
+
+
+def _is_ids(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(id, int | np.integer) for id in value)
 
 
 def _is_unset(value: object) -> bool:

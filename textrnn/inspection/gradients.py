@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from textrnn.errors import UsageError
 from textrnn.inspection._reading import read_text
 from textrnn.model_folder import ModelFolder
 from textrnn.nn.cells import FAMILY
@@ -50,12 +51,15 @@ def cell_gradients(
 
     Raises:
         UnknownNameError: no such cell.
+        UsageError: a seed that is not from 0 to 2**63 - 1.
 
     >>> measured = cell_gradients("rnn", hidden_size=8, length=20)
     >>> measured.norms[0] > 10 * measured.norms[20]
     True
     """
     rows = 16
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed is {seed}: give a whole number from 0 to {2**63 - 1}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         cell = FAMILY.get(name)(hidden_size, hidden_size)

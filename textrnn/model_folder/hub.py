@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from os import PathLike
 from pathlib import Path
 
 from textrnn.errors import ModelFolderError, UnknownNameError
@@ -35,6 +36,8 @@ def find_model(name: str | Path) -> Path:
         UnknownNameError: none of the three; the message names the closest shipped one.
         ModelFolderError: the hub cannot be reached, or has no such model.
     """
+    if not isinstance(name, str | PathLike):
+        raise UnknownNameError("model", name, shipped_models())
     if str(name) in shipped_models():
         return SHIPPED / str(name)
     path = Path(name)

@@ -116,10 +116,11 @@ class SentimentClassifier:
             DataError: a text that UTF-8 cannot write.
             MissingExtraError: an explanation on the engine torch, and captum is not installed.
         """
-        if not 0.0 <= threshold <= 1.0:
-            raise UsageError(f"threshold is {threshold:g}: give a probability from 0 to 1")
-        if batch_size < 1:
-            raise UsageError(f"batch_size is {batch_size}: give 1 or more")
+        number = isinstance(threshold, int | float | np.number)
+        if not (number and 0.0 <= threshold <= 1.0):
+            raise UsageError(f"threshold is {threshold!r}: give a probability from 0 to 1")
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise UsageError(f"batch_size is {batch_size!r}: give a whole number of at least 1")
         texts = as_texts(text)
         table = self.probabilities(texts, batch_size)
         results = [

@@ -255,4 +255,8 @@ class LanguageModel:
         if settings is not None and options:
             name = next(iter(options))
             raise UsageError(f"{name} stands beside settings: give all options in one of them")
+        if not isinstance(settings, GenerationSettings | None):
+            raise UsageError(
+                f"settings is {settings!r}: give GenerationSettings, or options by name"
+            )
         return (settings or GenerationSettings.of(options)).resolve(self.folder.generation)

@@ -237,6 +237,10 @@ class Translator:
         if settings is not None and options:
             name = next(iter(options))
             raise UsageError(f"{name} stands beside settings: give all options in one of them")
+        if not isinstance(settings, TranslationSettings | None):
+            raise UsageError(
+                f"settings is {settings!r}: give TranslationSettings, or options by name"
+            )
         return (settings or TranslationSettings.of(options)).resolve(self.folder.generation)
 
 

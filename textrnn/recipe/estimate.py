@@ -56,7 +56,7 @@ def dry_run(
     recipe: str | Path,
     overrides: Sequence[str] | Mapping[str, Any] = (),
     *,
-    output: Path | None = None,
+    output: str | Path | None = None,
     device: str = "auto",
 ) -> DryRun:
     """Build what a recipe names, take a few steps, and estimate the whole.
@@ -74,7 +74,7 @@ def dry_run(
     settings = load_recipe(recipe, overrides)
     training = settings.training
     if output is not None:
-        RunFolder(output).refuse_taken()
+        RunFolder(Path(output)).refuse_taken()
     if training.threads is not None:
         torch.set_num_threads(training.threads)
     with tempfile.TemporaryDirectory(prefix="textrnn-dry-run-") as folder:

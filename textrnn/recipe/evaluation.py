@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from textrnn.errors import ModelFolderError
+from textrnn.errors import ModelFolderError, UnknownNameError, UsageError
 from textrnn.metrics import Comparison
 from textrnn.model_folder import ModelFolder, find_model, open_model_folder
 from textrnn.recipe.tasks import FAMILY, Asked, Assembly, Figures
@@ -23,16 +26,17 @@ def evaluate(model: str | Path, *, data: str | Path, **asked: Any) -> Figures:
     Args:
         model: a shipped name, a folder or a hub id.
         data: a file, a folder of files, or a hub id.
-        **asked: the other fields of :class:`~textrnn.recipe.tasks.Asked`; ``engine="auto"`` takes
-            the 8-bit graphs where the folder has them, ``"torch"`` gives the figures in float32.
+        **asked: the other fields of :class:`~textrnn.recipe.tasks.Asked`; ``references`` and
+            ``ensemble`` may be one or several; ``engine="auto"`` takes the 8-bit graphs where the
+            folder has them, ``"torch"`` gives the figures in float32.
 
     Raises:
         ModelFolderError: the model is damaged, or of a task that has no scores.
         DataError: the data is missing, empty or not UTF-8.
-        UsageError: an option that does not apply to such a model.
+        UsageError: an option that there is not, or that does not apply to such a model.
     """
     folder = open_model_folder(find_model(model))
-    return kind_of(folder).evaluate(folder, Asked(data, **asked))
+    return kind_of(folder).evaluate(folder, _asked(data, asked))
 
 
 def compare(
@@ -52,7 +56,23 @@ def compare(
     """
     folder = open_model_folder(find_model(first))
     other = open_model_folder(find_model(second), task=folder.task)
-    return kind_of(folder).compare(folder, other, Asked(data, **asked))
+    return kind_of(folder).compare(folder, other, _asked(data, asked))
+
+
+def _asked(data: str | Path, given: Mapping[str, Any]) -> Asked:
+    """What was asked for; one reference or one model of an ensemble may stand for several."""
+    known = [field.name for field in fields(Asked)]
+    for name in given:
+        if name not in known:
+            raise UnknownNameError("option of evaluate", name, known)
+    changed: dict[str, Any] = {}
+    for name, kind in (("references", Path), ("ensemble", str)):
+        several = given.get(name) or ()
+        several = (several,) if isinstance(several, str | PathLike) else several
+        if not isinstance(several, Iterable) or isinstance(several, bytes):
+            raise UsageError(f"{name} is {several!r}: give one or several, as str or Path")
+        changed[name] = tuple(kind(one) for one in several)
+    return Asked(data, **{**given, **changed})
 
 
 def kind_of(folder: ModelFolder) -> type[Assembly]:

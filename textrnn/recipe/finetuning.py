@@ -45,7 +45,7 @@ def finetune(
     model: str | Path,
     *,
     data: str | Path,
-    output: Path,
+    output: str | Path,
     minutes: float | None = None,
     epochs: float | None = None,
     column: str | None = None,
@@ -83,7 +83,7 @@ def finetune(
         if value is not None and not (value > 0 and math.isfinite(value)):
             raise UsageError(f"{name} is {value:g}: use more than 0")
     check_training_device(device)
-    run = RunFolder(output)
+    run = RunFolder(Path(output))
     if not resume:
         run.refuse_taken()
     say = on_event or _ignore

@@ -42,7 +42,7 @@ __all__ = ["RunFolder", "train", "train_events"]
 def train(
     recipe: str | Path,
     *,
-    output: Path,
+    output: str | Path,
     overrides: Sequence[str] | Mapping[str, Any] = (),
     resume: bool = False,
     on_event: Callable[[Event], None] | None = None,
@@ -72,20 +72,22 @@ def train(
     ):
         if on_event is not None:
             on_event(event)
-    return RunFolder(output).model
+    return RunFolder(Path(output)).model
 
 
 def train_events(
     recipe: str | Path,
     *,
-    output: Path,
+    output: str | Path,
     overrides: Sequence[str] | Mapping[str, Any] = (),
     resume: bool = False,
     device: str = "auto",
 ) -> Iterator[Event]:
     """:func:`train` as the events it consists of."""
     settings = load_recipe(recipe, overrides)
-    return _run(_Plan(settings, RunFolder(output), _command(recipe, overrides), device), resume)
+    return _run(
+        _Plan(settings, RunFolder(Path(output)), _command(recipe, overrides), device), resume
+    )
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,12 @@ class RunFolder:
         """Refuse to write where something is already.
 
         Raises:
-            UsageError: the path is a file, or a folder with more in it than a cache.
+            UsageError: the path is a file, lies under one, or is a folder with more in it than a
+                cache.
         """
+        above = next((folder for folder in self.path.parents if folder.exists()), None)
+        if above is not None and not above.is_dir():
+            raise UsageError(f"output {self.path}: {above} is a file, so choose another folder")
         if self.path.is_dir():
             taken = any(inside != self.cache for inside in self.path.iterdir())
         else:

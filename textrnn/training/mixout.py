@@ -55,7 +55,7 @@ class Mixout:
                 if not parameter.requires_grad:  # frozen, so it is what it was
                     continue
                 draw = torch.Generator(parameter.device).manual_seed(
-                    (self._seed * 1_000_003 + step) * 1_009 + index
+                    ((self._seed * 1_000_003 + step) * 1_009 + index) % 2**64
                 )
                 share = torch.full_like(parameter, 1.0 - self._probability)
                 scale = torch.bernoulli(share, generator=draw) / (1.0 - self._probability)

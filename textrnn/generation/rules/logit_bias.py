@@ -38,9 +38,12 @@ class LogitBias:
     def __post_init__(self) -> None:
         """Check the ids and the amounts."""
         for token, bias in self.biases:
-            if token < 0:
-                raise UsageError(f"logit_bias {token}={bias}: an id is at least 0")
-            if not (abs(bias) <= _MOST or bias == -math.inf):
+            if not isinstance(token, int | np.integer) or token < 0:
+                raise UsageError(
+                    f"logit_bias {token}={bias}: an id is a whole number of at least 0"
+                )
+            number = isinstance(bias, int | float | np.number)
+            if not number or not (abs(bias) <= _MOST or bias == -math.inf):
                 raise UsageError(
                     f"logit_bias {token}={bias}: give a number from -1e6 to 1e6, or -inf"
                 )
