@@ -164,6 +164,7 @@ def test_a_text_column_may_have_several_names(tmp_path: Path) -> None:
         ),
         ("train.jsonl", "[1]\n", {}, r"line 1 is no object"),
         ("train.jsonl", "{\n", {}, r"line 1 is not JSON"),
+        ("train.jsonl", '{"text": 5, "label": "x"}\n', {}, r"line 1: text is 5, not a text: put"),
         ("train.csv", "text,label\na,x\nb\n", {}, r"line 3: 1 columns, no number 2"),
         ("train.csv", 'text,label\n"a"b,x\n', {}, r"line 2: "),
         ("train.csv", "text,label\na,x\nb,\n", {}, r"line 3: no label, and one is needed"),

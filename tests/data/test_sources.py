@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from textrnn.config import DataSettings
 from textrnn.data import HubText, LocalText, open_source
-from textrnn.data.sources import TextSource, read_text
+from textrnn.data.records import read_text
+from textrnn.data.sources import TextSource
 from textrnn.errors import DataError
 
 Documents = Literal["file", "blank_line", "line", "row"]
@@ -204,7 +205,6 @@ def test_a_text_has_no_rows(file: Write) -> None:
     ("name", "content", "reason"),
     [
         ("a.parquet", b"PAR1 no table PAR1", "Parquet"),
-        ("a.jsonl", b'{"text": \n', "JSON parse error"),
         ("a.csv", b'text,b\n"x,1\n', "EOF inside string"),
         ("a.csv", b"", "No columns to parse from file"),
     ],
@@ -212,6 +212,34 @@ def test_a_text_has_no_rows(file: Write) -> None:
 def test_a_damaged_table_is_refused(name: str, content: bytes, reason: str, file: Write) -> None:
     with pytest.raises(DataError, match=f"cannot read .*{name}: .*{reason}"):
         read(LocalText((file(name, content),)))
+    gc.collect()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"text": ', "is not JSON: "),
+        ('["a"]', "is no object with a text"),
+        ('{"text": 5}', "text is 5, not a text: put it in quotes if it is one"),
+        ('{"text": ["a", "b"]}', r"text is \['a', 'b'\], not a text"),
+        ('{"text": false}', "text is False, not a text"),
+    ],
+)
+def test_a_record_without_a_text_is_refused_by_its_line(
+    line: str, reason: str, file: Write
+) -> None:
+    path = file("a.jsonl", f'{{"text": "a"}}\n\n{line}\n{{"text": "b"}}\n')
+    with pytest.raises(DataError, match=rf"a\.jsonl, line 3:? {reason}"):
+        read(LocalText((path,)))
+
+
+def test_numbers_are_texts_of_cells_and_none_of_typed_columns(tmp_path: Path, file: Write) -> None:
+    assert read(LocalText((file("a.csv", "text,n\n5,1\n2020-01-01,2\n"),))) == ["5", "2020-01-01"]
+    dates = file("a.jsonl", '{"text": "2020-01-01"}\n{"text": "5"}\n')
+    assert read(LocalText((dates,))) == ["2020-01-01", "5"]
+    path = table(".parquet", tmp_path)
+    with pytest.raises(DataError, match=r"rows\.parquet, row 1: n is 0, not a text"):
+        read(LocalText((path,), "n"))
     gc.collect()
 
 

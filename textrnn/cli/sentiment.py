@@ -119,7 +119,7 @@ def _column(texts: Sequence[str] | None, source: Path | None, column: str) -> It
     if texts or source is None or str(source) == "-":
         raise UsageError("--column names the text's column of a table: give it with --input FILE")
     from textrnn.data.labelled_tables import LabelledTable
-    from textrnn.data.sources import is_table
+    from textrnn.data.records import is_table
 
     if not is_table(source):
         raise UsageError(f"--column {column}: {source} is no csv, tsv, jsonl or parquet file")

@@ -1,9 +1,10 @@
 """Corpora and batches: from files and hub sets to windows of ids, or to batches of pairs.
 
 sources        text: files, folders, tables, hub sets
+records        lines of text, records of jsonl and parquet
 corpus         text as ids, mapped
 streams        windows of ids, for truncated backpropagation through time
-tables         cells and records of csv, tsv, jsonl and parquet
+tables         cells of csv and tsv
 
 pair_parts     sentence pairs: two aligned files, a table, a hub set
 pair_sources   which of them a split is made of

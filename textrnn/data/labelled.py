@@ -10,7 +10,8 @@ from typing import Literal
 from textrnn.config import LabelledDataSettings
 from textrnn.data.hub import hub_name, read_hub
 from textrnn.data.labelled_tables import LabelledTable, Row, rows_of_records
-from textrnn.data.sources import SPLIT_NAMES, HubText, find_text, is_table, read_text
+from textrnn.data.records import is_table, read_text
+from textrnn.data.sources import SPLIT_NAMES, HubText, find_text
 from textrnn.errors import DataError, did_you_mean
 
 __all__ = [

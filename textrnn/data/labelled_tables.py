@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from textrnn.data.tables import has_cells, numbered_columns, read_cells, read_records
+from textrnn.data.records import read_records, text_of
+from textrnn.data.tables import has_cells, numbered_columns, read_cells
 from textrnn.errors import DataError, did_you_mean
 
 __all__ = ["LabelledTable", "Row", "rows_of_records"]
@@ -96,15 +97,19 @@ class LabelledTable:
 def rows_of_records(
     rows: Iterator[tuple[str, Any]], texts: Sequence[str], label: str | None
 ) -> Iterator[Row]:
-    """The text and the label of each record; before a record stands its place, in words."""
+    """The text and the label of each record; before a record stands its place, in words.
+
+    Raises:
+        DataError: one has no such columns, or something else than text.
+    """
     for where, record in rows:
         if not isinstance(record, dict):
             raise DataError(f"{where} is no object with a text and a label")
         text, column = _places(list(record), texts, label, where)
         names = list(record)
-        value = record[names[text]]
+        value = text_of(record[names[text]], where, str(names[text]))
         of = None if column is None else record[names[column]]
-        yield Row(where, "" if value is None else str(value), of)
+        yield Row(where, value, of)
 
 
 def _places(header: Sequence[str], texts: Sequence[str], label: str | None, where: str) -> Places:

@@ -12,7 +12,7 @@ from typing import Any
 from textrnn.config import LabelledDataSettings
 from textrnn.data.labelled import LabelledSource
 from textrnn.data.labelled_tables import Row
-from textrnn.data.sources import read_text
+from textrnn.data.records import read_text
 from textrnn.errors import DataError, UsageError, did_you_mean
 
 __all__ = ["SHOWN", "Labels", "find_labels", "named_labels"]

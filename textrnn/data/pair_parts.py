@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from textrnn.data.hub import hub_name, read_hub
-from textrnn.data.sources import read_text
-from textrnn.data.tables import has_cells, numbered_columns, read_cells, read_records
+from textrnn.data.records import read_records, read_text, text_of
+from textrnn.data.tables import has_cells, numbered_columns, read_cells
 from textrnn.errors import DataError
 
 __all__ = ["ANY_NAMES", "AlignedFiles", "HubPairs", "Pair", "PairTable"]
@@ -195,8 +195,5 @@ def _of_records(records: Iterator[Any], wanted: tuple[str, str], where: str) -> 
                     f"{where}, row {number:,} has no {asked!r}: set data.source and data.target to "
                     f"two of {', '.join(map(str, inner))}"
                 )
-        texts = [inner[name] for name in names]
-        for name, text in zip(names, texts, strict=True):
-            if text is not None and not isinstance(text, str):
-                raise DataError(f"{where}, row {number:,}: {name} is {text!r}, not a text")
-        yield texts[0] or "", texts[1] or ""
+        source, target = (text_of(inner[name], f"{where}, row {number:,}", name) for name in names)
+        yield source, target

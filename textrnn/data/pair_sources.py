@@ -10,7 +10,8 @@ from typing import Literal
 
 from textrnn.config import MixedInSettings, PairDataSettings, SetSettings
 from textrnn.data.pair_parts import ANY_NAMES, AlignedFiles, HubPairs, Pair, PairTable
-from textrnn.data.sources import SPLIT_NAMES, TABLES, files_near, is_hub_set, is_table
+from textrnn.data.records import TABLES, is_table
+from textrnn.data.sources import SPLIT_NAMES, files_near, is_hub_set
 from textrnn.errors import DataError
 
 __all__ = ["PairSource", "open_pairs"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,29 +12,24 @@ from typing import Any, Literal
 
 from textrnn.config import DataSettings, SetSettings
 from textrnn.data.hub import hub_name, read_hub
+from textrnn.data.records import TABLES, ending_of, read_records, read_rows, read_text, text_of
 from textrnn.errors import DataError
 
 __all__ = [
     "SPLIT_NAMES",
-    "TABLES",
     "HubText",
     "LocalText",
     "TextSource",
     "end_lines",
-    "ending_of",
     "files_near",
     "find_text",
     "is_hub_set",
-    "is_table",
     "open_source",
-    "read_rows",
-    "read_text",
 ]
 
 Documents = Literal["file", "blank_line", "line", "row"]
 """Where a document ends: with a file (or a hub set's split), at blank lines, with each line, with
 each row of a table or of a hub set, whose rows are lines in the first three."""
-TABLES = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".parquet": "parquet"}
 TEXTS = ("", ".txt", ".text", ".tokens")
 FILES = (*TABLES, ".json", ".txt")
 """Endings of what is meant as a file here, where nothing of that name is: no hub id ends so."""
@@ -111,7 +104,8 @@ class HubText:
 
     def _rows(self) -> Iterator[str]:
         rows = read_hub(self.path, self.split, self.name_of_set, self.revision)
-        yield from _column(rows, self.column, self.path)
+        numbered = ((f"{self.path}, row {n:,}", row) for n, row in enumerate(rows, 1))
+        yield from _column(numbered, self.column)
 
 
 TextSource = LocalText | HubText
@@ -182,71 +176,27 @@ def files_near(folder: Path, name: str) -> str:
     return f"; in {folder} there are: {', '.join(there[:8])}" if there and "/" not in name else ""
 
 
-def is_table(path: Path) -> bool:
-    """Whether a file's text stands in a column of a table.
-
-    >>> is_table(Path("reviews.tsv.gz")), is_table(Path("book.txt"))
-    (True, False)
-    """
-    return ending_of(path) in TABLES
-
-
-def ending_of(path: Path) -> str:
-    """The ending that tells what a file is, ``.gz`` aside."""
-    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
-
-
-def read_text(path: Path) -> Iterator[str]:
-    """The lines of a text file, newlines kept as they are, decoded strictly; a BOM is no text."""
-    offset = 0
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                text = line.decode("utf-8")
-                yield text if offset else text.removeprefix("\ufeff")
-                offset += len(line)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8: byte {offset + error.start} cannot be decoded; convert the file "
-            "first (for example: iconv -f latin1 -t utf-8)"
-        ) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"cannot read {path}: {error}") from error
-
-
 def _read_table(path: Path, kind: str, column: str) -> Iterator[str]:
-    options: dict[str, Any] = {}
-    if kind == "csv":
-        options = {"keep_default_na": False, "converters": {column: str}}
-        if ending_of(path) == ".tsv":
-            options |= {"sep": "\t", "quoting": 3}
-    yield from _column(read_rows(path, kind, **options), column, str(path))
+    if kind != "csv":
+        yield from _column(read_records(path), column)
+        return
+    options: dict[str, Any] = {"keep_default_na": False, "converters": {column: str}}
+    if ending_of(path) == ".tsv":
+        options |= {"sep": "\t", "quoting": 3}
+    rows = read_rows(path, kind, **options)
+    yield from _column(((str(path), row) for row in rows), column)
 
 
-def read_rows(path: Path, kind: str, **options: Any) -> Iterator[Any]:
-    """The rows of a local table, by the reader of that kind in ``datasets``.
-
-    Raises:
-        DataError: the file is damaged, or not of that kind.
-    """
-    from datasets import load_dataset
-
-    try:
-        yield from load_dataset(
-            kind, data_files=str(path), split="train", streaming=True, **options
-        )
-    except (OSError, ValueError) as error:  # pandas and pyarrow raise kinds of ValueError
-        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-
-
-def _column(rows: Iterable[Any], column: str, where: str) -> Iterator[str]:
-    for row in rows:
+def _column(rows: Iterable[tuple[str, Any]], column: str) -> Iterator[str]:
+    for where, row in rows:
+        if not isinstance(row, Mapping):
+            raise DataError(f"{where} is no object with a text")
         if column not in row:
             raise DataError(
                 f"{where} has no column {column!r}: set data.column to one of {', '.join(row)}"
             )
         if row[column] is not None:
-            yield str(row[column])
+            yield text_of(row[column], where, column)
 
 
 def end_lines(rows: Iterable[str]) -> Iterator[str]:

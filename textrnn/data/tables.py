@@ -1,17 +1,15 @@
-"""Tables: csv, tsv, jsonl and parquet, gzipped or not, as cells or as records."""
+"""Tables of cells: csv and tsv, gzipped or not."""
 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from textrnn.data.sources import TABLES, ending_of, read_rows, read_text
+from textrnn.data.records import ending_of, read_text
 from textrnn.errors import DataError
 
-__all__ = ["has_cells", "numbered_columns", "read_cells", "read_records"]
+__all__ = ["has_cells", "numbered_columns", "read_cells"]
 
 
 def has_cells(path: Path) -> bool:
@@ -38,26 +36,6 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield reader.line_num, row
     except csv.Error as error:
         raise DataError(f"{path}, line {reader.line_num:,}: {error}") from error
-
-
-def read_records(path: Path) -> Iterator[tuple[str, Any]]:
-    """Each record of a jsonl or parquet file; before it stands its place, in words.
-
-    Raises:
-        DataError: the file cannot be read, or a line is not JSON.
-    """
-    if ending_of(path) != ".jsonl":
-        for number, row in enumerate(read_rows(path, TABLES[ending_of(path)]), 1):
-            yield f"{path}, row {number:,}", row
-        return
-    for number, line in enumerate(read_text(path), 1):
-        if line.strip():
-            where = f"{path}, line {number:,}"
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{where} is not JSON: {error}") from error
-            yield where, record
 
 
 def numbered_columns(path: Path, first: Sequence[str], numbers: Sequence[str]) -> list[int]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from textrnn.config import PairDataSettings
 from textrnn.data import AlignedFiles, PairSource, open_pairs
-from textrnn.data.sources import SPLIT_NAMES, is_table
+from textrnn.data.records import is_table
+from textrnn.data.sources import SPLIT_NAMES
 from textrnn.errors import DataError, UsageError
 from textrnn.metrics import Comparison, compare_translations, score_translations
 from textrnn.model_folder import ModelFolder

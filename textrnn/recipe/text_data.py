@@ -8,7 +8,8 @@ from pathlib import Path
 
 from textrnn.config import DataSettings, read_yaml
 from textrnn.data import LocalText, open_source
-from textrnn.data.sources import end_lines, is_table
+from textrnn.data.records import is_table
+from textrnn.data.sources import end_lines
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
 from textrnn.recipe.kept import write_text

@@ -21,7 +21,7 @@ from textrnn.data import (
     open_source,
     prepare_corpus,
 )
-from textrnn.data.sources import is_table
+from textrnn.data.records import is_table
 from textrnn.engines import Engine
 from textrnn.errors import DataError, UsageError
 from textrnn.metrics import Comparison, TextScore, bits_of, paired_bootstrap
