@@ -185,6 +185,15 @@ def test_the_likeliest_are_within_any_reach_of_themselves_at_any_temperature(
             assert len(tempered) == len(row)
 
 
+@pytest.mark.parametrize("value", [1e-30, 0.5])
+def test_quotients_beyond_float32_leave_the_likeliest(value: float) -> None:
+    row = np.array([-3e38, 3e38, 3e38, 1.0, -np.inf], np.float32)
+    for left in (Shortlist(row), Shortlist(row).divided(1.5)):
+        tempered = left.divided(value)
+        assert tempered.weights.tolist() == [0, 1, 1, 0, 0]
+        assert (tempered.greatest, tempered.id(1)) == (0.0, 1)
+
+
 def test_a_rule_that_leaves_nothing_of_a_short_list_is_named() -> None:
     ends = np.full(9, -np.inf, np.float32)
     ends[EOS] = 0

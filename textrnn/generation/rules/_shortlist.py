@@ -11,6 +11,8 @@ from textrnn.generation.rules._base import Ids, Logits
 
 __all__ = ["Shaping", "Shortlist"]
 
+_MOST = float(np.finfo(np.float32).max)
+
 
 class Shortlist:
     """What one text may still choose: K tokens with their logits. Not to be changed.
@@ -123,6 +125,11 @@ class Shortlist:
 
     def divided(self, value: float) -> Shortlist:
         """The same tokens, each logit divided by ``value``, which is above 0."""
+        if abs(self.greatest) > _MOST * value:  # float32 cannot hold that, only the differences
+            with np.errstate(over="ignore"):
+                left = self.changed((self.logits - np.float32(self.greatest)) / np.float32(value))
+            left._best = 0.0
+            return left
         if self._divisor is None:
             left = Shortlist(self._ranks, self.first, greatest=self._best)
             left._source = self._source
