@@ -138,8 +138,8 @@ def test_training_functions_pass_everything_on(
     for name in ("train", "finetune", "evaluate"):
         monkeypatch.setattr(recipe, name, spy(name))
     options = {"overrides": {"a.b": 1}, "resume": True, "on_event": calls.append, "device": "cpu"}
-    textrnn.train("lm", output=str(tmp_path), **options)  # type: ignore[arg-type]
-    textrnn.finetune("model", data="d.txt", output=str(tmp_path), minutes=2)
+    textrnn.train("lm", output=tmp_path, **options)  # type: ignore[arg-type]
+    textrnn.finetune("model", data="d.txt", output=tmp_path, minutes=2)
     assert textrnn.evaluate("model", data="d.txt", split="s", column="c") == {"scored": 1.0}
     assert calls == [
         ("train", "lm", {"output": tmp_path, **options}),
