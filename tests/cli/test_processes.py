@@ -41,6 +41,15 @@ def test_a_pipe_that_closes(toy_model: Path) -> None:
     process.stderr.close()
 
 
+def test_help_for_a_pipe_that_is_closed() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    for words in (["--help"], ["--version"], []):
+        done = subprocess.run([*TEXTRNN, *words], stdout=writer, stderr=-1, timeout=60)
+        assert (done.returncode, done.stderr) == (0, b"")
+    os.close(writer)
+
+
 def test_ctrl_c_keeps_the_text(toy_model: Path, tmp_path: Path) -> None:
     state, words = tmp_path / "state", ("-p", "the ", "--seed", "1", "--logit-bias", "3=-inf")
     endless = ("-m", toy_model, *words, "--max-new-tokens", "1000000000", "--stream")

@@ -57,19 +57,17 @@ class _Commands(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(self, *words: Any, **extra: Any) -> Any:
+        with explained():  # the options before the command; --help writes here
+            return super().make_context(*words, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         with explained():
             return super().invoke(ctx)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         set_talk()
-        code = 1
-        try:
-            with explained():  # the options before the command; invoke explains the others
-                code = super().main(args, *rest, **{**extra, "standalone_mode": False}) or 0
-        except typer.Exit as end:
-            code = end.exit_code
-        sys.exit(code)
+        sys.exit(super().main(args, *rest, **{**extra, "standalone_mode": False}) or 0)
 
 
 app = new_app()
