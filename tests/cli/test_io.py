@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from textrnn.cli._io import json_line, open_output, read_texts
+from textrnn.cli._io import json_line, open_output, open_stdout, read_texts
 from textrnn.errors import DataError, UsageError
 
 
@@ -159,4 +159,9 @@ def test_streams_that_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         read_texts([], None)
     monkeypatch.setattr("sys.stdout", None)
     with pytest.raises(DataError, match="stdout is closed: give --output"), open_output(None):
+        pass
+    with (
+        pytest.raises(DataError, match="stdout is closed: write to a file by > FILE"),
+        open_stdout(),
+    ):
         pass

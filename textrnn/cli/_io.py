@@ -19,12 +19,12 @@ from textrnn.errors import DataError, UsageError
 
 __all__ = [
     "aligned",
-    "check_picture",
     "figure",
     "in_colour",
     "json_line",
     "one_line",
     "open_output",
+    "open_stdout",
     "read_book",
     "read_lines",
     "read_texts",
@@ -131,19 +131,33 @@ def open_output(path: Path | None) -> Iterator[TextIO]:
         DataError: the file cannot be written.
     """
     if path is None or str(path) == "-":
-        if sys.stdout is None:  # closed before the command began
-            raise DataError("stdout is closed: give --output FILE")
-        reconfigure = getattr(sys.stdout, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(encoding="utf-8", newline="\n")
-        yield sys.stdout
-        sys.stdout.flush()
+        with open_stdout("give --output FILE") as out:
+            yield out
     elif path.exists() and not path.is_file():  # /dev/null, a named pipe
         with _full_disk_names(path), _create(path, "w", path) as stream:
             yield stream
     else:
         with _full_disk_names(path), _replacing(path.resolve()) as stream:
             yield stream
+
+
+@contextmanager
+def open_stdout(advice: str = "write to a file by > FILE") -> Iterator[TextIO]:
+    """Where the results of a command go that has no file for them.
+
+    Args:
+        advice: what to do where stdout is closed.
+
+    Raises:
+        DataError: it was closed before the command began.
+    """
+    if sys.stdout is None:
+        raise DataError(f"stdout is closed: {advice}")
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(encoding="utf-8", newline="\n")
+    yield sys.stdout
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -189,22 +203,6 @@ def _rename(sibling: Path, path: Path) -> None:
     if path.exists():
         shutil.copymode(path, sibling)
     os.replace(sibling, path)
-
-
-def check_picture(path: Path | None, option: str = "--output", *others: str) -> None:
-    """Refuse a picture whose name says that it is of another kind; before the work, not after it.
-
-    Args:
-        path: the file, if one was asked for.
-        option: that named it.
-        *others: endings that are allowed beside ``.png``.
-
-    Raises:
-        UsageError: another ending.
-    """
-    endings = (".png", *others)
-    if path is not None and path.suffix not in endings:
-        raise UsageError(f"{option} {path}: name a file ending in {' or '.join(endings)}")
 
 
 def in_colour(out: TextIO) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
-from textrnn.cli._io import aligned, json_line, open_output
+from textrnn.cli._io import aligned, json_line, open_stdout
 from textrnn.cli._models import (
     SHIPPED,
     open_classifier,
@@ -80,7 +80,7 @@ def bench(
         lines, record = training_lines(measured), asdict(measured)
     else:
         lines, record = _answering(model, seconds, engine=engine, device=device, threads=threads)
-    with open_output(None) as out:
+    with open_stdout() as out:
         out.writelines(line + "\n" for line in ([json_line(record)] if json else lines))
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from textrnn import __version__
 from textrnn.cli._errors import say
-from textrnn.cli._io import aligned, json_line, open_output
+from textrnn.cli._io import aligned, json_line, open_stdout
 from textrnn.cli._machine import Finding, devices, packages, processor
 from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
 from textrnn.errors import TextRNNError
@@ -25,7 +25,7 @@ app = new_app()
 def doctor(json: Json = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Say what is installed, what is missing, and how to install it."""
     findings = list(examine())
-    with open_output(None) as out:
+    with open_stdout() as out:
         if json:
             out.writelines(json_line(asdict(finding)) + "\n" for finding in findings)
         else:

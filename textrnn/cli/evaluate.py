@@ -18,8 +18,8 @@ from textrnn.cli._changing import (
     read_cache,
     read_learning,
 )
+from textrnn.cli._checks import check_picture
 from textrnn.cli._evaluation import Changing, Data, Place, evaluate_models
-from textrnn.cli._io import check_picture
 from textrnn.cli._minimal_pairs import evaluate_minimal_pairs, refuse_beside_minimal_pairs
 from textrnn.cli._models import SHIPPED
 from textrnn.cli._options import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from textrnn.cli._io import aligned, json_line, open_output
+from textrnn.cli._io import aligned, json_line, open_stdout
 from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def export(
     from textrnn import recipe as recipes
 
     report = recipes.export(model, precision=precision, output=output)
-    with open_output(None) as out:
+    with open_stdout() as out:
         if json:
             out.write(json_line(asdict(report) | {"path": str(report.path)}) + "\n")
         else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from textrnn.cli._errors import say
-from textrnn.cli._io import aligned, figure, json_line, open_output
+from textrnn.cli._io import aligned, figure, json_line, open_stdout
 from textrnn.cli._options import (
     Json,
     Quiet,
@@ -128,7 +128,7 @@ def run_finetuning(tuning: Tuning, overrides: Sequence[str], *, as_json: bool, q
     from textrnn import recipe as recipes
     from textrnn.cli._progress import is_first_process, telling
 
-    with open_output(None) as out:
+    with open_stdout() as out:
         try:
             with telling(sys.stderr, quiet=quiet, records=out if as_json else None) as listen:
                 report = recipes.finetune(**vars(tuning), overrides=overrides, on_event=listen)

@@ -20,6 +20,7 @@ from textrnn.cli._changing import (
     read_cache,
     read_learning,
 )
+from textrnn.cli._checks import check_writable
 from textrnn.cli._generation import (
     LISTS,
     NUMBERS,
@@ -187,6 +188,7 @@ def generate(
         )
     learning = read_learning(adapt is not None, "--adapt", learning_rate, decay, segment)
     memory = read_cache(cache, cache_theta, cache_lambda)
+    check_writable(save_state)
     book = None if adapt is None else read_book(adapt)
     engine = "torch" if engine == "auto" and adapt is not None else engine
     lm = open_language_model(model, ensemble or (), engine=engine, device=device, threads=threads)

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from textrnn.cli._attention import block_lines, draw_attention
-from textrnn.cli._io import check_picture, in_colour, json_line, open_output
+from textrnn.cli._checks import check_picture
+from textrnn.cli._io import in_colour, json_line, open_stdout
 from textrnn.cli._models import (
     SHIPPED,
     SHIPPED_CLASSIFIER,
@@ -89,7 +90,7 @@ def attention(
         "weights": [[round(weight, 4) for weight in row] for row in seen.weights.tolist()],
     }
     width = shutil.get_terminal_size().columns
-    with open_output(None) as out:
+    with open_stdout() as out:
         lines = [json_line(record)] if json else block_lines(seen, width)
         out.writelines(line + "\n" for line in lines)
 
@@ -147,7 +148,7 @@ def gradients(
     if picture is not None:
         draw_gradients(measured, picture)
     records = [json_line({"name": one.name, "norms": one.norms}) for one in measured]
-    with open_output(None) as out:
+    with open_stdout() as out:
         out.writelines(line + "\n" for line in (records if json else gradient_lines(measured)))
 
 
@@ -182,7 +183,7 @@ def gates(
     if picture is not None:
         draw_gates(measured, picture)
     records = map(json_line, gate_records(measured))
-    with open_output(None) as out:
+    with open_stdout() as out:
         out.writelines(line + "\n" for line in (records if json else gate_lines(measured)))
 
 
@@ -231,7 +232,7 @@ def saliency(
         "method": result.method,
         "deletion": [asdict(one) for one in deletion],
     }
-    with open_output(None) as out:
+    with open_stdout() as out:
         if json:
             out.write(json_line(record) + "\n")
             return

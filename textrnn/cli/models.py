@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from textrnn.cli._errors import say
-from textrnn.cli._io import aligned, figure, json_line, open_output
+from textrnn.cli._io import aligned, figure, json_line, open_stdout
 from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def list_command(json: Json = False, quiet: Quiet = False, verbose: Verbose = Fa
     rows = list(model_table())
     if not rows:
         say("no models ship with this build: give a model folder, or a hub id ORG/NAME")
-    with open_output(None) as out:
+    with open_stdout() as out:
         if json:
             out.writelines(json_line(row) + "\n" for row in rows)
         else:
@@ -59,7 +59,7 @@ def info(
 
     folder = open_model_folder(find_model(name))
     facts, card = model_facts(folder), folder.card()
-    with open_output(None) as out:
+    with open_stdout() as out:
         if json:
             out.write(json_line({**facts, "card": card}) + "\n")
         else:

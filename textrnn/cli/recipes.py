@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from textrnn.cli._errors import say
-from textrnn.cli._io import aligned, json_line, open_output
+from textrnn.cli._io import aligned, json_line, open_output, open_stdout
 from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
 from textrnn.errors import UsageError
 
@@ -34,7 +34,7 @@ def list_command(json: Json = False, quiet: Quiet = False, verbose: Verbose = Fa
     What is long is cut short; --json and textrnn recipes show have all of it.
     """
     rows = list(recipe_table())
-    with open_output(None) as out:
+    with open_stdout() as out:
         if json:
             out.writelines(json_line(row) + "\n" for row in rows)
         else:
@@ -51,7 +51,7 @@ def show(name: Name, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Print a recipe, header and all."""
     from textrnn.recipe import recipe_path
 
-    with open_output(None) as out:
+    with open_stdout() as out:
         out.write(recipe_path(name).read_text(encoding="utf-8"))
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from textrnn.cli._io import aligned, json_line, open_output, read_texts
+from textrnn.cli._io import aligned, json_line, open_output, open_stdout, read_texts
 from textrnn.cli._options import Input, Json, Output, Quiet, Verbose, examples, new_app
 from textrnn.cli._tokenizer import (
     STDIN,
@@ -220,7 +220,7 @@ def info(
 def write_facts(facts: Mapping[str, Any], *, json: bool) -> None:
     """Write facts to stdout, as a table or as one line of JSON."""
     rows = [(name.replace("_", " "), shown(value)) for name, value in facts.items()]
-    with open_output(None) as out:
+    with open_stdout() as out:
         out.writelines(f"{line}\n" for line in ([json_line(facts)] if json else aligned(rows)))
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textrnn.cli._checks import check_picture
 from textrnn.cli._errors import say
-from textrnn.cli._io import aligned, check_picture, figure, json_line, open_output
+from textrnn.cli._io import aligned, figure, json_line, open_stdout
 from textrnn.cli._options import (
     Json,
     Quiet,
@@ -114,7 +115,7 @@ def run_recipe(run: Run, *, as_json: bool, quiet: bool) -> None:
     from textrnn import recipe as recipes
     from textrnn.cli._progress import is_first_process, telling
 
-    with open_output(None) as out:
+    with open_stdout() as out:
         try:
             with telling(sys.stderr, quiet=quiet, records=out if as_json else None) as listen:
                 folder = recipes.train(
@@ -141,7 +142,7 @@ def print_dry_run(
     estimate = recipes.dry_run(recipe, overrides, output=output, device=device)
     for notice in estimate.notices:
         say(notice)
-    with open_output(None) as out:
+    with open_stdout() as out:
         if as_json:
             out.write(json_line(asdict(estimate)) + "\n")
         else:
@@ -158,7 +159,7 @@ def print_range_test(
     test = recipes.find_learning_rate(recipe, overrides, device=device)
     if picture is not None:
         test.draw(picture)
-    with open_output(None) as out:
+    with open_stdout() as out:
         if as_json:
             out.write(json_line({"suggestion": test.suggestion, **asdict(test)}) + "\n")
         else:
