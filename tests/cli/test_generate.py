@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 import textrnn
+from textrnn.generation import Batch
 from textrnn.model_folder import open_model_folder
 from textrnn.models import LanguageModel
 
@@ -108,9 +111,11 @@ def test_a_line_for_a_line(generate: Callable, tmp_path: Path) -> None:
 
 def test_a_line_for_a_line_in_json(generate: Callable) -> None:
     done = generate("--json", "--seed", "1", "--max-new-tokens", "4", piped="the\n\na\n")
-    assert [bool(line) for line in done.lines] == [True, False, True]
-    assert [record["prompt"] for record in done.records] == ["the", "a"]
-    assert len({record["seed"] for record in done.records}) == 1
+    assert [list(record) for record in done.records] == [FIELDS] * 3
+    assert [record["prompt"] for record in done.records] == ["the", "", "a"]
+    assert {record["seed"] for record in done.records} == {1}
+    empty = {"prompt": "", "text": "", "token_ids": [], "logprobs": [], "finish_reason": None}
+    assert done.records[1] == {**empty, "seed": 1, "index": 0}
 
 
 def test_an_empty_prompt_is_the_beginning_of_a_text(generate: Callable) -> None:
@@ -178,6 +183,62 @@ def test_an_interruption_keeps_text_and_state(
     assert done.code == 130
     assert output.read_text() == "the and so"
     assert state.exists()
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Lets Ctrl-C come in the place of a step of the model, so many steps being made before."""
+
+    def interrupt(steps: int) -> None:
+        original, count = Batch.step, itertools.count()
+
+        def step(self: Batch) -> Any:
+            if next(count) == steps:
+                raise KeyboardInterrupt
+            return original(self)
+
+        monkeypatch.setattr(Batch, "step", step)
+
+    return interrupt
+
+
+def test_an_interruption_keeps_the_texts_so_far(
+    generate: Callable, interrupted: Callable, tmp_path: Path
+) -> None:
+    output, words = tmp_path / "out", ("--seed", "7", "--logit-bias", "3=-inf", "--json")
+    texts = "the \n\na\nking"
+    whole = generate(*words, "--max-new-tokens", "9", piped=texts).records
+    interrupted(9)
+    done = generate(*words, "--max-new-tokens", "90", "-o", output, piped=texts)
+    assert (done.code, done.err.splitlines()[-1]) == (130, "textrnn: error: interrupted")
+    records = [json.loads(line) for line in output.read_text().splitlines()]
+    assert records == [{**record, "finish_reason": None} for record in whole]
+    interrupted(0)
+    done = generate(*words, "-p", "the ", "-o", tmp_path / "none")
+    assert (done.code, (tmp_path / "none").exists()) == (130, False)
+
+
+def test_an_interruption_of_a_session_keeps_the_record(
+    generate: Callable, interrupted: Callable, tmp_path: Path
+) -> None:
+    state, words = tmp_path / "state", ("--logit-bias", "3=-inf", "--json")
+    begin = ("-p", "the ", "--seed", "7", *words)
+    whole = generate(*begin, "--max-new-tokens", "12").records[0]
+    interrupted(9)
+    done = generate(*begin, "--save-state", state)
+    assert (done.code, done.records[0]["finish_reason"]) == (130, None)
+    rest = generate("--state", state, *words, "--max-new-tokens", "3").records[0]
+    assert done.records[0]["token_ids"] + rest["token_ids"] == whole["token_ids"]
+
+
+def test_a_state_that_cannot_be_saved_is_refused_before_the_text(
+    generate: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textrnn.cli.generate.open_language_model", None)  # none is opened
+    for path, reason in ((tmp_path / "no" / "s", "No such file"), (tmp_path, "Is a directory")):
+        done = generate("-p", "a", "--save-state", path)
+        assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+        assert f"cannot write {path}: {reason}" in done.err
 
 
 def test_what_the_vocabulary_lacks_is_warned_of(generate: Callable) -> None:

@@ -19,7 +19,8 @@ from textrnn.generation import GenerationSettings
 from textrnn.generation.rules import FAMILY
 from textrnn.generation.rules.top_k import TopK
 from textrnn.model_folder import open_model_folder
-from textrnn.models import Generation, LanguageModel, Score, TokenScore
+from textrnn.models import Generation, Interrupted, LanguageModel, Score, TokenScore
+from textrnn.models.writing import search
 from textrnn.tokenizers import EOS, TokenizerSettings
 from textrnn.tokenizers.byte import ByteTokenizer
 from textrnn.tokenizers.char import CharTokenizer
@@ -112,6 +113,24 @@ def test_many_texts_are_written_some_at_a_time(monkeypatch: pytest.MonkeyPatch) 
     parts = lm.generate(prompts, num_samples=2, seed=1, max_new_tokens=5)
     assert [out.as_dict() for out in parts] == [out.as_dict() for out in whole]
     assert lm.generate([]) == []
+
+
+def test_an_interruption_holds_the_texts_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    lm, options = babbler(eos=-99), {"beam_size": 2, "max_new_tokens": 5}
+    whole = lm.generate(["a", "b", "c"], **options)  # type: ignore[call-overload]
+    monkeypatch.setattr("textrnn.models.language_model._ROWS", 2)
+    searches = [search]
+
+    def interrupted(*words: Any) -> list[Generation]:
+        if not searches:
+            raise KeyboardInterrupt
+        return searches.pop()(*words)
+
+    monkeypatch.setattr("textrnn.models.language_model.search", interrupted)
+    with pytest.raises(Interrupted) as end:
+        lm.generate(["a", "b", "c"], **options)  # type: ignore[call-overload]
+    texts = [[one.text for one in some] for some in (end.value.results, whole[:2])]
+    assert texts[0] == texts[1]
 
 
 @settings(max_examples=25, deadline=None)

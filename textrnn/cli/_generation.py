@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -50,6 +50,7 @@ NUMBERS = (
     "seed",
 )
 LISTS = ("stop", "ban", "logit_bias", "rule")
+NOTHING: dict[str, Any] = {"text": "", "token_ids": [], "logprobs": [], "finish_reason": None}
 
 
 def read_settings(
@@ -116,7 +117,10 @@ def write_texts(
     form: Form,
     out: TextIO,
 ) -> None:
-    """Write what follows each prompt, in order; an empty line for a line that is empty."""
+    """Write what follows each prompt, in order; an empty line for a line that is empty.
+
+    In JSON its record has no text. Where the user interrupts, what has come is written first.
+    """
     from textrnn.generation import fresh_seed
 
     if settings.seed is None:
@@ -136,15 +140,28 @@ def _texts(
 ) -> Iterator[Iterable[str]]:
     """Each text as the pieces it is to be written in."""
     asked = [prompt for prompt in prompts if prompt or not form.by_line]
-    results = iter(model.generate(asked, settings) if asked and not form.stream else ())
+    results = iter(()) if form.stream else _so_far(lambda: model.generate(asked, settings))
     for prompt in prompts:
         if form.by_line and not prompt:
-            yield ()
+            empty = {"prompt": prompt, **NOTHING, "seed": settings.seed, "index": 0}
+            yield [json_line(empty)] if form.json else ()
         elif form.stream:
             yield chain([form.text(prompt)], map(form.text, model.stream(prompt, settings)))
         else:
             for _ in range(settings.num_samples or 1):
                 yield [form.result(next(results))]
+    next(results, None)  # raises what interrupted the last of them
+
+
+def _so_far(write: Callable[[], Sequence[Generation]]) -> Iterator[Generation]:
+    """Results; where the user interrupts, first what has come of them."""
+    from textrnn.models import Interrupted
+
+    try:
+        yield from write()
+    except Interrupted as interruption:
+        yield from interruption.results
+        raise
 
 
 def _write(pieces: Iterable[str], out: TextIO) -> None:
@@ -176,7 +193,8 @@ def go_on(
     warn_of_unknown(model, [place.prompt])
     try:
         if form.json:
-            _write([form.result(session.generate(settings))], out)
+            for result in _so_far(lambda: [session.generate(settings)]):
+                _write([form.result(result)], out)
         else:
             _write(chain([place.prompt], session.stream(settings)), out)
     except KeyboardInterrupt:

@@ -21,7 +21,7 @@ from textrnn.models.minimal_pairs import (
     read_minimal_pairs,
 )
 from textrnn.models.pool import Pool, Request
-from textrnn.models.results import Generation, Score, TokenScore
+from textrnn.models.results import Generation, Interrupted, Score, TokenScore
 from textrnn.models.session import Session
 from textrnn.models.surprisal import WordScore, word_scores
 from textrnn.models.translating import (
@@ -43,6 +43,7 @@ __all__ = [
     "ContinuationScore",
     "Generation",
     "Glossary",
+    "Interrupted",
     "LanguageModel",
     "MinimalPair",
     "PairAccuracy",

@@ -14,8 +14,8 @@ from textrnn.engines import Cache, CachedEngine, Engine, Learning, as_learning
 from textrnn.errors import ModelFolderError, UsageError
 from textrnn.generation import GenerationOptions, GenerationSettings, TextOptions
 from textrnn.models._texts import as_texts
-from textrnn.models.pool import ROWS, Pool
-from textrnn.models.results import Generation, Score
+from textrnn.models.pool import ROWS, Pool, Request
+from textrnn.models.results import Generation, Interrupted, Score
 from textrnn.models.scoring import score_texts
 from textrnn.models.session import Session
 from textrnn.models.together import open_together
@@ -171,18 +171,24 @@ class LanguageModel:
         Raises:
             UsageError: an option that is unknown, not allowed, or does not apply beside another.
             GenerationError: the rules leave no token to choose.
+            Interrupted: by Ctrl-C; it holds the texts as far as they have come.
         """
         wanted = self.resolve_settings(settings, options)
         samples = range(wanted.num_samples or 1)
         jobs = [(text, index) for text in as_texts(prompt) for index in samples]
         results: list[Generation] = []
-        if wanted.beam_size is None:
-            pool = Pool(self)
-            requests = [pool.enter(*job, wanted) for job in jobs]
-            results += [request.result() for request in requests]
-        else:
-            for first in range(0, len(jobs), _ROWS):
-                results += search(self, jobs[first : first + _ROWS], wanted)
+        requests: list[Request] = []
+        try:
+            if wanted.beam_size is None:
+                pool = Pool(self)
+                requests += [pool.enter(*job, wanted) for job in jobs]
+                results += [request.result() for request in requests]
+            else:
+                for first in range(0, len(jobs), _ROWS):
+                    results += search(self, jobs[first : first + _ROWS], wanted)
+        except KeyboardInterrupt as error:
+            begun = [request.so_far() for request in requests]
+            raise Interrupted([one for one in begun if one.token_ids] or results) from error
         return results[0] if isinstance(prompt, str) and len(results) == 1 else results
 
     def stream(

@@ -81,10 +81,16 @@ class Request:
         Raises:
             GenerationError: the rules leave no token to choose, or the request was cancelled.
         """
+        deque(self.tokens(), 0)
+        return self.so_far()
+
+    def so_far(self) -> Generation:
+        """What has come; its finish reason is None where more is to come."""
         draft = Draft()
-        for token in self.tokens():
+        for token in self._tokens:
             draft.add(token)
-        return draft.done(self.prompt, self.index, self.settings)
+        whole = self.done and self.error is None
+        return draft.done(self.prompt, self.index, self.settings, whole=whole)
 
     def cancel(self) -> None:
         """Leave the pool at once; what has come stays. A request that is done stays as it is."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from textrnn.generation import FinishReason, GenerationSettings, Token
 
-__all__ = ["Draft", "Generation", "Score", "TokenScore"]
+__all__ = ["Draft", "Generation", "Interrupted", "Score", "TokenScore"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Generation:
         text: what it wrote, up to the stop text if there was one.
         token_ids: all tokens it chose, those of a stop text and EOS included.
         logprobs: theirs, natural logarithm, under the model's own distribution, before any rule.
-        finish_reason: ``stop`` (a stop text), ``eos`` (the model ended the text) or ``length``.
+        finish_reason: ``stop`` (a stop text), ``eos`` (the model ended the text) or ``length``;
+            None where the writing was interrupted.
         seed: what the draw depended on, with ``index``.
         index: which of the samples of this prompt it is.
         settings: all settings as they were applied, a model's recommended ones included.
@@ -30,7 +32,7 @@ class Generation:
     text: str
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
-    finish_reason: FinishReason
+    finish_reason: FinishReason | None
     seed: int
     index: int
     settings: GenerationSettings = field(repr=False)
@@ -46,6 +48,18 @@ class Generation:
             "seed": self.seed,
             "index": self.index,
         }
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while texts were being written.
+
+    Args:
+        results: of the texts that were begun, in order, as far as they have come.
+    """
+
+    def __init__(self, results: Sequence[Generation]) -> None:
+        super().__init__()
+        self.results = tuple(results)
 
 
 class Draft:
@@ -71,14 +85,16 @@ class Draft:
         self._logprobs.append(piece.logprob)
         self._reason = piece.finish_reason or self._reason
 
-    def done(self, prompt: str, index: int, settings: GenerationSettings) -> Generation:
-        """The result."""
+    def done(
+        self, prompt: str, index: int, settings: GenerationSettings, *, whole: bool = True
+    ) -> Generation:
+        """The result, of a text that is whole or was interrupted."""
         return Generation(
             prompt=prompt,
             text="".join(self._texts),
             token_ids=tuple(self._ids),
             logprobs=tuple(self._logprobs),
-            finish_reason=self._reason,
+            finish_reason=self._reason if whole else None,
             seed=cast(int, settings.seed),
             index=index,
             settings=settings,

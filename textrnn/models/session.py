@@ -24,7 +24,7 @@ from textrnn.generation import (
     generate_tokens,
     pad_right,
 )
-from textrnn.models.results import Draft, Generation
+from textrnn.models.results import Draft, Generation, Interrupted
 from textrnn.models.session_file import Snapshot, read_session, write_session
 from textrnn.models.writing import begin, make_plan
 
@@ -117,11 +117,15 @@ class Session:
         Raises:
             UsageError: as there, and for several samples and beam search.
             GenerationError: the rules leave no token to choose.
+            Interrupted: by Ctrl-C; it holds what has come, and the session stands where that ends.
         """
         wanted, stream = self._settle(settings, options)
         draft = Draft("eos" if self._ended else "stop")
-        for piece in self._write(wanted, stream):
-            draft.add(piece)
+        try:
+            for piece in self._write(wanted, stream):
+                draft.add(piece)
+        except KeyboardInterrupt as error:
+            raise Interrupted([draft.done(self._prompt, 0, wanted, whole=False)]) from error
         return draft.done(self._prompt, 0, wanted)
 
     def stream(
