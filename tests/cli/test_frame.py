@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +101,14 @@ def test_how_much_is_said(run: Callable, stopped: Callable) -> None:
     assert "Traceback (most recent call last):" in verbose
     assert [line for line in verbose if line.startswith("textrnn: ")] == usual
     assert run("recipes", "list").err.splitlines() == usual  # nothing stays from the last command
+
+
+@pytest.mark.parametrize("library", ["huggingface_hub", "datasets"])
+def test_libraries_are_quiet(run: Callable, library: str) -> None:
+    at_import = importlib.import_module(f"{library}.utils.logging")._get_default_logging_level
+    for words, level in ((["--verbose"], logging.WARNING), (["-q"], logging.ERROR), ([], 40)):
+        run("recipes", "list", *words)
+        assert logging.getLogger(f"{library}.any").getEffectiveLevel() == level == at_import()
 
 
 def test_a_model_that_is_not_there(run: Callable, tmp_path: Path) -> None:

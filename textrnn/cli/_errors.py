@@ -1,7 +1,8 @@
 """What the command line says on stderr, and with which exit code it ends.
 
 Every line reads ``textrnn: error: ...``, ``textrnn: warning: ...`` or ``textrnn: ...``. The talk
-is the logger ``textrnn``: ``--quiet`` leaves errors only, ``--verbose`` adds tracebacks.
+is the logger ``textrnn``: ``--quiet`` leaves errors only, ``--verbose`` adds tracebacks. Of other
+libraries' talk errors are heard, with ``--verbose`` warnings too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ __all__ = ["INTERRUPTED", "detail", "explained", "say", "set_talk", "usage_error
 
 INTERRUPTED = 130
 _LOG = logging.getLogger("textrnn")
+_LIBRARIES = {
+    library: variable
+    for library, variable in (
+        ("huggingface_hub", "HF_HUB_VERBOSITY"),
+        ("datasets", "DATASETS_VERBOSITY"),
+    )
+    if variable not in os.environ  # the user has chosen
+}
 _NO_MEMORY = re.compile("allocate memory|out of memory")  # as PyTorch says it, of CPU and GPU
 _PREFIX = {"ERROR": "error: ", "WARNING": "warning: ", "INFO": "", "DEBUG": ""}
 
@@ -41,6 +50,10 @@ def set_talk(*, quiet: bool = False, verbose: bool = False) -> None:
     if not any(isinstance(handler, _Talk) for handler in _LOG.handlers):
         _LOG.addHandler(_Talk())
         _LOG.propagate = False
+    level = "warning" if verbose else "error"
+    for library, variable in _LIBRARIES.items():
+        os.environ[variable] = level  # read when the library is imported
+        logging.getLogger(library).setLevel(level.upper())
 
 
 def say(message: str) -> None:
