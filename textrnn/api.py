@@ -130,8 +130,8 @@ def finetune(
 
 def evaluate(
     model: str | Path, *, data: str | Path, split: str | None = None, **asked: Any
-) -> dict[str, float | str]:
-    """The scores of a model on data, by name.
+) -> dict[str, float | str | list[list[float]]]:
+    """The scores of a model on data, by name; a classifier's confusion is a list of rows.
 
     Args:
         model: a shipped name, a model folder or a hub id.

@@ -321,7 +321,7 @@ def test_many_labels_are_shown_by_their_mistakes() -> None:
     figures = {f"{name} {one}": 0.5 for one in labels for name in ("precision", "recall", "f1")}
     counts = [[9 if true == given else 0 for given in range(12)] for true in range(12)]
     counts[3][4], counts[5][0] = 2, 7
-    figures |= {f"texts {one}": 9 for one in labels} | {"confusion": json.dumps(counts)}
+    figures |= {f"texts {one}": 9 for one in labels} | {"confusion": counts}
     lines = list(class_lines(figures))
     assert lines[-3:] == ["the most frequent mistakes", "7  l5 taken for l0", "2  l3 taken for l4"]
     assert list(class_lines({"BLEU": 3.0})) == []

@@ -54,6 +54,7 @@ def test_a_folder_has_labels_calibration_card_and_graphs(toy_classifier: Path) -
     assert "test: accuracy" in folder.config["reached"]
     scores = json.loads(folder.file("training/scores.json").read_text())
     assert scores["test"]["accuracy"] > 0.9
+    assert [len(row) for row in scores["test"]["confusion"]] == [2, 2]
     assert scores["valid"]["accuracy"] > 0.9
 
 
@@ -444,6 +445,8 @@ def test_ngrams_are_counted_once_and_may_be_added_to_a_classifier(
     torch.testing.assert_close(kept.task.network.ngrams.weight.data, torch.from_numpy(learnt))
     assert not kept.task.fresh
     report = finetune(folder, data=labelled_folder / "test.csv", output=tmp_path / "tuned")
+    counts = report.new[1]["confusion"]
+    assert sum(map(sum, counts)) == report.new[1]["texts"]  # type: ignore[arg-type]
     tuned = open_model_folder(report.model)
     assert (tuned.network["head"]["ngrams"], tuned.network["head"]["ngram_buckets"]) == (2, 4096)
     assert not np.array_equal(tuned.tensors()["ngrams.weight"], learnt)

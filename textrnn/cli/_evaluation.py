@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textrnn.cli._io import aligned, figure, json_line, open_output
-from textrnn.cli._labels import class_lines, draw_reliability, is_plain, with_tables
+from textrnn.cli._labels import class_lines, draw_reliability, is_plain
 
 if TYPE_CHECKING:
     from textrnn.engines import Cache, Learning
@@ -98,7 +98,7 @@ def evaluate_models(
         if as_json:
             for name, figures in scores.items():
                 asked_for = {**data.given(), **changing.given()}
-                record = {"model": name, **asked_for, **with_tables(figures)}
+                record = {"model": name, **asked_for, **figures}
                 out.write(json_line(record) + "\n")
             for score, comparison in compared.items():
                 record = {"comparison": names, "score": score, **asdict(comparison)}

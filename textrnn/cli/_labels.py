@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 from textrnn.cli._io import aligned
 from textrnn.errors import DataError, MissingExtraError, UsageError
 
-__all__ = ["class_lines", "draw_reliability", "is_plain", "with_tables"]
+__all__ = ["class_lines", "draw_reliability", "is_plain"]
 
 TABLES = ("confusion", "reliability")
-"""The figures of a classifier that are tables, written as JSON."""
+"""The figures of a classifier that are tables."""
 EACH = ("precision", "recall", "f1", "texts")
 MOST_COLUMNS = 10
 MOST_SHOWN = 10
@@ -28,20 +27,11 @@ def is_plain(name: str) -> bool:
     return (name not in TABLES and name.partition(" ")[0] not in EACH) or name in EACH
 
 
-def with_tables(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures with tables as lists of rows.
-
-    >>> with_tables({"accuracy": 1.0, "confusion": "[[2]]"})
-    {'accuracy': 1.0, 'confusion': [[2]]}
-    """
-    return {name: json.loads(v) if name in TABLES else v for name, v in figures.items()}
-
-
 def class_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     r"""Precision, recall and F1 of each label, and which is taken for which; none for other models.
 
     >>> figures = {f"{name} {label}": 0.5 for label in ("bad", "good") for name in EACH[:3]}
-    >>> figures |= {"texts bad": 3, "texts good": 1, "confusion": "[[2, 1], [0, 1]]"}
+    >>> figures |= {"texts bad": 3, "texts good": 1, "confusion": [[2, 1], [0, 1]]}
     >>> print("\n".join(class_lines(figures)))
     <BLANKLINE>
     label  precision  recall  f1      texts
@@ -62,7 +52,7 @@ def class_lines(figures: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", *aligned(rows))
     if "confusion" not in figures:
         return
-    counts: list[list[int]] = json.loads(figures["confusion"])
+    counts: list[list[int]] = figures["confusion"]
     if len(labels) <= MOST_COLUMNS:
         rows = [["true, given", *labels]]
         rows += [[label, *map(str, row)] for label, row in zip(labels, counts, strict=True)]
@@ -98,7 +88,7 @@ def draw_reliability(figures: Mapping[str, Any], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "plot", "the reliability diagram") from error
-    confidence, right, counts = zip(*json.loads(figures["reliability"]), strict=True)
+    confidence, right, counts = zip(*figures["reliability"], strict=True)
     figure = Figure(figsize=(5.5, 6.5), layout="constrained")
     above, below = figure.subplots(2, height_ratios=(3, 1), sharex=True)
     above.plot([0, 1], [0, 1], color="grey", lw=1, ls="--", label="perfectly calibrated")

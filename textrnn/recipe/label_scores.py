@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,7 +66,7 @@ def score_labels(
         figures["accuracy"] = accuracy(targets, given)
         figures["macro_f1"] = macro_f1(targets, given, classes=classes)
         figures["ece"] = expected_calibration_error(targets, table)
-        figures["reliability"] = json.dumps(reliability(targets, table))
+        figures["reliability"] = [list(row) for row in reliability(targets, table)]
     figures["texts"] = len(texts)
     if classes <= MOST_CLASSES:
         for name, score in zip(names, each, strict=True):
@@ -78,7 +76,7 @@ def score_labels(
             figures[f"texts {name}"] = score.texts
         if not classifier.several:
             counts = confusion(targets, given, classes=classes)
-            figures["confusion"] = json.dumps(counts.tolist())
+            figures["confusion"] = counts.tolist()
     return figures
 
 

@@ -28,8 +28,8 @@ __all__ = [
     "with_sizes_of",
 ]
 
-Figures = dict[str, float | str]
-"""Named scores, and how they were made."""
+Figures = dict[str, float | str | list[list[float]]]
+"""Named scores, some of them tables as lists of rows, and how they were made."""
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 Directed = TypeVar("Directed", LanguageModelRecipe, ClassificationRecipe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 
@@ -195,9 +195,9 @@ class ClassificationAssembly(Assembly):
         """Accuracy and calibration error, or macro-F1 where texts have several labels."""
         parts = []
         for split, figures in scores.items():
-            line = f"macro-F1 {100 * float(figures['macro_f1']):.2f}"
+            line = f"macro-F1 {100 * cast(float, figures['macro_f1']):.2f}"
             if "accuracy" in figures:
-                line = f"accuracy {100 * float(figures['accuracy']):.2f}, {line}"
+                line = f"accuracy {100 * cast(float, figures['accuracy']):.2f}, {line}"
             parts.append(f"{split}: {line}")
         return "; ".join(parts)
 
@@ -276,7 +276,7 @@ class ClassificationAssembly(Assembly):
         return old_labelled(folder)
 
 
-def _shown(value: float | str | None) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     return "" if value is None else str(value)

@@ -239,7 +239,7 @@ def _counts(corpus: PairCorpus) -> tuple[tuple[int, int], ...]:
     return corpus.words, corpus.tokens, corpus.unknown
 
 
-def _shown(value: float | str | None) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() and value >= 1 else f"{value:.4g}"
     return "" if value is None else str(value)
