@@ -77,8 +77,8 @@ def test_resume(run: Callable, toy_model: Path, book: Path, tmp_path: Path) -> N
     ("words", "code", "message"),
     [
         (["--epochs", "0"], 2, "epochs is 0"),
-        (["--minutes", "-1"], 2, "minutes is -1"),
-        (["--minutes", "nan"], 2, "minutes is nan"),
+        (["--minutes", "-1"], 2, "--minutes is -1"),
+        (["--minutes", "nan"], 2, "--minutes is nan"),
         (["--data", "nothing.txt"], 1, "nothing.txt"),
         (["training.epoch=1"], 2, "did you mean 'epochs'"),
     ],

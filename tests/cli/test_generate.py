@@ -295,7 +295,11 @@ def test_the_seed_is_said_where_asked(generate: Callable) -> None:
         (["--rule", "topk=3"], "no rule 'topk'.*did you mean 'top_k'"),
         (["--engine", "oonx"], "no engine 'oonx'"),
         (["--device", "gpu"], "no device 'gpu'"),
-        (["--threads", "4096"], "threads is 4096"),
+        (["--threads", "4096"], "--threads is 4096"),
+        (["--temperature", "0", "--min-p", "0.5"], r"greedy choice \(--temperature 0\)"),
+        (["--save-state", ""], "'--save-state': the name is empty, give one"),
+        (["--output", ""], "'--output' / '-o': the name is empty, give one"),
+        (["--model", ""], "'--model' / '-m': the name is empty, give one"),
         (["--json", "extra"], "unexpected extra argument"),
     ],
 )

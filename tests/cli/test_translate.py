@@ -207,7 +207,13 @@ def test_another_script_is_warned_of(run: Callable, toy_translator: Path) -> Non
         (["--sample", "--length-penalty", 1], "--length-penalty does not apply to sampling"),
         (["--coverage-penalty", -1], "--coverage-penalty is -1.0: give a number of at least 0"),
         (["--max-length-ratio", 0], "--max-length-ratio is 0.0: give a number above 0"),
+        (
+            ["--min-new-tokens", 5, "--max-new-tokens", 4],
+            "--min-new-tokens 5 is more than --",
+        ),
         (["--rule", "top_kk=3"], "no rule 'top_kk'"),
+        (["--rule", "top_k=-3"], ": top_k is -3"),
+        (["--glossary", ""], "Invalid value for '--glossary': the name is empty, give one"),
         (["--prefix", "Kater", "--ban", "ate"], "--ban is 'ate', which is in the prefix 'Kater'"),
         (["--stop", "x"], "No such option"),
         (["--engine", "tensorflow"], "no engine 'tensorflow'"),

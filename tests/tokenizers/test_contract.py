@@ -169,7 +169,7 @@ CHANGED = {
     "vocab_size": 300,
     "model_type": "bpe",
     "byte_fallback": False,
-    "character_coverage": 0.5,
+    "character_coverage": 0.98,
     "normalization": "nfkc",
     "user_symbols": ("<x>",),
     "max_sentences": 5,

@@ -32,7 +32,8 @@ Train: TypeAlias = Callable[..., Tokenizer]
     [
         ({"model_type": "word"}, "model_type is 'word': use 'unigram' or 'bpe'"),
         ({"vocab_size": 4}, "vocab_size is 4: use 5 or more"),
-        ({"character_coverage": 0.0}, "character_coverage is 0.0: use more than 0"),
+        ({"character_coverage": 0.0}, "character_coverage is 0.0: use 0.98 to 1"),
+        ({"character_coverage": 0.97}, "character_coverage is 0.97: use 0.98 to 1"),
         ({"character_coverage": 1.5}, "character_coverage is 1.5"),
         ({"min_frequency": 0}, "min_frequency is 0: use 1 or more"),
         ({"max_sentences": -1}, "max_sentences is -1: use 1 or more"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textrnn.cli._options import as_name
 from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ Ensemble = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME|DIR|ORG/NAME",
+        parser=as_name,
         help="Another model of the same vocabulary or labels to answer together with; repeatable.",
     ),
 ]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from textrnn.cli._errors import detail
 from textrnn.cli._io import json_line, one_line
 from textrnn.cli._models import warn_of_unknown
-from textrnn.errors import UsageError
+from textrnn.cli._options import option_names
 
 if TYPE_CHECKING:
     from textrnn.generation import GenerationSettings
@@ -22,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = [
     "LISTS",
     "NUMBERS",
+    "OPTIONS",
     "Form",
     "Place",
     "go_on",
-    "option_names",
     "read_settings",
     "write_texts",
 ]
@@ -50,6 +48,7 @@ NUMBERS = (
     "seed",
 )
 LISTS = ("stop", "ban", "logit_bias", "rule")
+OPTIONS = (*NUMBERS, *LISTS)
 NOTHING: dict[str, Any] = {"text": "", "token_ids": [], "logprobs": [], "finish_reason": None}
 
 
@@ -68,27 +67,12 @@ def read_settings(
     options = dict(given, stop=lists["stop"])
     if model is not None:  # rules are named as in --rule, so their errors stay as they are
         options["rules"] = [read_rule(text, model.tokenizer) for text in lists["rule"]]
-    with option_names():
+    with option_names(OPTIONS):
         if model is not None:
             biases = [LogitBias.from_text(text, model.tokenizer) for text in lists["logit_bias"]]
             options["logit_bias"] = [pair for bias in biases for pair in bias.biases]
             options["ban"] = lists["ban"]
         return GenerationSettings.of(options)  # type: ignore[arg-type]
-
-
-@contextmanager
-def option_names() -> Iterator[None]:
-    """Let errors say ``--top-p`` where the library says ``top_p``."""
-    try:
-        yield
-    except UsageError as error:
-        names = "|".join((*NUMBERS, *LISTS))
-        message = re.sub(
-            rf"(?<![\w-])({names})(?![\w-])",
-            lambda match: "--" + match[0].replace("_", "-"),
-            str(error),
-        )
-        raise UsageError(message) from error
 
 
 @dataclass(frozen=True)

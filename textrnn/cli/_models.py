@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textrnn.cli._errors import warn
+from textrnn.cli._options import option_names
 from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "open_folder",
     "open_language_model",
     "open_translator",
+    "refuse_different_tasks",
     "refuse_for_language_models",
     "warn_of_foreign",
     "warn_of_unknown",
@@ -55,11 +57,32 @@ def open_folder(name: str, task: str | None = None) -> ModelFolder:
 
     folder = open_model_folder(find_model(name))
     if task is not None and folder.task != task:
-        is_what = _CALLED.get(folder.task, f"a model for {folder.task}")
+        is_what = _called(folder.task)
         command = _COMMANDS.get(folder.task)
         instead = f": use {command} --model {name}" if command else ""
         raise UsageError(f"{name} is {is_what}, not {_CALLED[task]}{instead}")
     return folder
+
+
+def refuse_different_tasks(names: Sequence[str]) -> None:
+    """Refuse models that cannot be compared; before they are measured, not after it.
+
+    Raises:
+        UsageError: a later one is a model for another task than the first.
+    """
+    if len(names) < 2:
+        return
+    tasks = [open_folder(name).task for name in names]
+    for name, task in zip(names, tasks, strict=True):
+        if task != tasks[0]:
+            raise UsageError(
+                f"--compare {name} is {_called(task)}, but {names[0]} is {_called(tasks[0])}: "
+                "name two models of one task"
+            )
+
+
+def _called(task: str) -> str:
+    return _CALLED.get(task, f"a model for {task}")
 
 
 def open_language_model(
@@ -81,7 +104,8 @@ def open_language_model(
     folders = [open_folder(one, "language_modeling") for one in (name, *others)]
     from textrnn.models import LanguageModel
 
-    return LanguageModel.open(*folders, engine=engine, device=device, threads=threads)
+    with option_names(("threads",)):
+        return LanguageModel.open(*folders, engine=engine, device=device, threads=threads)
 
 
 def open_translator(
@@ -110,7 +134,8 @@ def open_translator(
     folders = [open_folder(one, "translation") for one in (name, *others)]
     from textrnn.models import Translator
 
-    return Translator.open(*folders, engine=engine, device=device, threads=threads)
+    with option_names(("threads",)):
+        return Translator.open(*folders, engine=engine, device=device, threads=threads)
 
 
 def open_classifier(
@@ -139,7 +164,8 @@ def open_classifier(
     folders = [open_folder(one, "classification") for one in (name, *others)]
     from textrnn.models import SentimentClassifier
 
-    return SentimentClassifier.open(*folders, engine=engine, device=device, threads=threads)
+    with option_names(("threads",)):
+        return SentimentClassifier.open(*folders, engine=engine, device=device, threads=threads)
 
 
 def refuse_for_language_models(**options: object) -> None:

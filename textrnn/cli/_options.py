@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from textrnn.cli._errors import set_talk
-from textrnn.errors import UnknownNameError
+from textrnn.errors import UnknownNameError, UsageError
 
 __all__ = [
     "Device",
@@ -23,8 +25,11 @@ __all__ = [
     "Threads",
     "TrainingDevice",
     "Verbose",
+    "as_name",
+    "as_path",
     "examples",
     "new_app",
+    "option_names",
     "with_seed_and_threads",
 ]
 
@@ -37,6 +42,22 @@ def new_app() -> typer.Typer:
 def examples(*lines: str) -> str:
     """The end of a help page: worked examples, one a line."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def as_path(text: str) -> Path:
+    """What an option that names a file or a folder was given.
+
+    Raises:
+        BadParameter: nothing, which would be the folder that the command runs in.
+    """
+    return Path(as_name(text))
+
+
+def as_name(text: str) -> str:
+    """What an option that names a model or data was given; see :func:`as_path`."""
+    if not text:
+        raise typer.BadParameter("the name is empty, give one")
+    return text
 
 
 def _hush(quiet: bool) -> bool:
@@ -58,6 +79,12 @@ def _training_device(device: str) -> str:
 
 
 TRAINING_DEVICES = ("auto", "cpu")
+_WAYS_OF_A_WORD = (
+    r"^(%s)(?![\w-])",
+    r"(?<![\w.-])(%s)(?= is | does | stands | has |=|\)| \d+\))",
+    r"(?<=[:,] )(%s)(?=[,)])",
+    r"(?<=give )(%s)(?= too)",
+)
 
 Model = Annotated[
     str,
@@ -65,6 +92,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME|DIR|ORG/NAME",
+        parser=as_name,
         help="A shipped model, a model folder, or a hub id.",
     ),
 ]
@@ -106,13 +134,49 @@ Verbose = Annotated[
 Input = Annotated[
     Path | None,
     typer.Option(
-        "--input", "-i", metavar="FILE", help="Read texts from a file, one a line; - is stdin."
+        "--input",
+        "-i",
+        metavar="FILE",
+        parser=as_path,
+        help="Read texts from a file (.gz too), one a line; - is stdin.",
     ),
 ]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write the result to a file, atomically."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        parser=as_path,
+        help="Write the result to a file, atomically.",
+    ),
 ]
+
+
+@contextmanager
+def option_names(names: Iterable[str], **others: str) -> Iterator[None]:
+    """Let errors say ``--top-p`` where the library says ``top_p``.
+
+    Args:
+        names: of options. One that is an English word too is meant where it begins the message, has
+            a verb behind it or stands in a list.
+        others: names of the library's that the command line has by another name.
+    """
+
+    def option(found: re.Match[str]) -> str:
+        return "--" + others.get(found[0], found[0]).replace("_", "-")
+
+    try:
+        yield
+    except UsageError as error:
+        names, message = list(names), str(error)
+        for way, some in (
+            (r"(?<![\w.-])(%s)(?![\w-])", [name for name in names if "_" in name]),
+            *((way, [name for name in names if "_" not in name]) for way in _WAYS_OF_A_WORD),
+        ):
+            if some:
+                message = re.sub(way % "|".join(some), option, message)
+        raise UsageError(message) from error
 
 
 def with_seed_and_threads(

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from textrnn.cli._errors import detail
 from textrnn.cli._io import json_line
 from textrnn.cli._models import warn_of_foreign
+from textrnn.cli._options import option_names
 from textrnn.cli._stdin import in_lists
-from textrnn.errors import UsageError
 
 if TYPE_CHECKING:
     from textrnn.models import Translation, TranslationSettings, Translator
 
 __all__ = [
     "LISTS",
+    "OPTIONS",
     "VALUES",
     "given_values",
     "lines_of",
-    "option_names",
     "read_settings",
     "translate_lines",
 ]
@@ -56,6 +54,7 @@ VALUES = (
     "seed",
 )
 LISTS = ("ban", "logit_bias", "rule")
+OPTIONS = (*VALUES, *LISTS)
 
 
 def read_settings(
@@ -74,27 +73,12 @@ def read_settings(
     options = dict(given)
     if model is not None:
         options["rules"] = [read_rule(text, model.tokenizer) for text in lists["rule"]]
-    with option_names():
+    with option_names(OPTIONS):
         if model is not None:
             biases = [LogitBias.from_text(text, model.tokenizer) for text in lists["logit_bias"]]
             options["logit_bias"] = [pair for bias in biases for pair in bias.biases]
             options["ban"] = lists["ban"]
         return TranslationSettings.of(options)  # type: ignore[arg-type]
-
-
-@contextmanager
-def option_names() -> Iterator[None]:
-    """Let errors say ``--top-p`` where the library says ``top_p``."""
-    try:
-        yield
-    except UsageError as error:
-        names = "|".join((*VALUES, *LISTS))
-        message = re.sub(
-            rf"(?<![\w-])({names})(?![\w-])(?= is | does | stands |=|\))",
-            lambda match: "--" + match[0].replace("_", "-"),
-            str(error),
-        )
-        raise UsageError(message.replace("give sample too", "give --sample too")) from error
 
 
 def translate_lines(

@@ -22,6 +22,7 @@ from textrnn.cli._options import (
     Quiet,
     Threads,
     Verbose,
+    as_name,
     examples,
     new_app,
 )
@@ -50,7 +51,9 @@ def bench(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|DIR|ORG/NAME", help="A shipped model, a model folder, or a hub id."
+            metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
+            help="A shipped model, a model folder, or a hub id.",
         ),
     ] = SHIPPED,
     train: Annotated[bool, typer.Option("--train", help="Measure training instead.")] = False,

@@ -21,7 +21,7 @@ from textrnn.cli._changing import (
 from textrnn.cli._checks import check_picture
 from textrnn.cli._evaluation import Changing, Data, Place, evaluate_models
 from textrnn.cli._minimal_pairs import evaluate_minimal_pairs, refuse_beside_minimal_pairs
-from textrnn.cli._models import SHIPPED
+from textrnn.cli._models import SHIPPED, refuse_different_tasks
 from textrnn.cli._options import (
     Device,
     Engine,
@@ -31,6 +31,8 @@ from textrnn.cli._options import (
     Quiet,
     Threads,
     Verbose,
+    as_name,
+    as_path,
     examples,
     new_app,
 )
@@ -58,12 +60,19 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="PATH|HUB_ID", help="A file, a folder, or a set on the hub."
+            "--data",
+            metavar="PATH|HUB_ID",
+            parser=as_name,
+            help="A file, a folder, or a set on the hub.",
         ),
     ] = None,
     minimal_pairs: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Instead of --data: pairs of sentences, as in BLiMP."),
+        typer.Option(
+            metavar="FILE",
+            parser=as_path,
+            help="Instead of --data: pairs of sentences, as in BLiMP.",
+        ),
     ] = None,
     split: Annotated[
         str | None,
@@ -89,6 +98,7 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
+            parser=as_path,
             help="Of a translator: translations of --data, a text, line by line; repeatable.",
         ),
     ] = None,
@@ -112,17 +122,25 @@ def evaluate(
     statistics: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH|HUB_ID", help="With --dynamic: a text for the gradients' mean squares."
+            metavar="PATH|HUB_ID",
+            parser=as_name,
+            help="With --dynamic: a text for the gradients' mean squares.",
         ),
     ] = None,
     compare: Annotated[
         str | None,
-        typer.Option(metavar="NAME|DIR|ORG/NAME", help="Another model, and a paired bootstrap."),
+        typer.Option(
+            metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
+            help="Another model, and a paired bootstrap.",
+        ),
     ] = None,
     reliability: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.png", help="Of a classifier: draw how often it is right, as a PNG."
+            metavar="FILE.png",
+            parser=as_path,
+            help="Of a classifier: draw how often it is right, as a PNG.",
         ),
     ] = None,
     model: Model = SHIPPED,
@@ -195,5 +213,6 @@ def evaluate(
         raise UsageError(f"--{name} does not apply beside --compare: leave one of them out")
     check_picture(reliability, "--reliability")
     names = [model] if compare is None else [model, compare]
+    refuse_different_tasks(names)
     asked = Data(data, split, column, source, target, label, tuple(references or ()), tokenize)
     evaluate_models(names, (asked, changing, place), output, reliability, as_json=json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textrnn.cli._io import aligned, json_line, open_stdout
-from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
+from textrnn.cli._options import Json, Quiet, Verbose, as_name, as_path, examples, new_app
 
 if TYPE_CHECKING:
     from textrnn.recipe import ExportReport
@@ -30,7 +30,9 @@ def export(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|DIR|ORG/NAME", help="A shipped model, a model folder, or a hub id."
+            metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
+            help="A shipped model, a model folder, or a hub id.",
         ),
     ],
     precision: Annotated[
@@ -39,7 +41,11 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="Write another folder; the model's own stays."
+            "--output",
+            "-o",
+            metavar="DIR",
+            parser=as_path,
+            help="Write another folder; the model's own stays.",
         ),
     ] = None,
     json: Json = False,

@@ -19,8 +19,11 @@ from textrnn.cli._options import (
     Threads,
     TrainingDevice,
     Verbose,
+    as_name,
+    as_path,
     examples,
     new_app,
+    option_names,
     with_seed_and_threads,
 )
 
@@ -45,14 +48,20 @@ def finetune(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|DIR|ORG/NAME", help="A shipped model, a model folder, or a hub id."
+            metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
+            help="A shipped model, a model folder, or a hub id.",
         ),
     ],
     data: Annotated[
-        str, typer.Option("--data", metavar="PATH|HUB_ID", help="The text to learn from.")
+        str,
+        typer.Option(
+            "--data", metavar="PATH|HUB_ID", parser=as_name, help="The text to learn from."
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The run's folder.")
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", parser=as_path, help="The run's folder."),
     ],
     overrides: Annotated[
         list[str] | None,
@@ -103,7 +112,8 @@ def finetune(
         model, data, output, minutes, epochs, column, source, target, label, resume, device
     )
     settings = with_seed_and_threads(overrides, seed, threads)
-    run_finetuning(tuning, settings, as_json=json, quiet=quiet)
+    with option_names(("minutes", "epochs")):
+        run_finetuning(tuning, settings, as_json=json, quiet=quiet)
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ from textrnn.cli._checks import check_writable
 from textrnn.cli._generation import (
     LISTS,
     NUMBERS,
+    OPTIONS,
     Form,
     Place,
     go_on,
-    option_names,
     read_settings,
     write_texts,
 )
@@ -44,8 +44,10 @@ from textrnn.cli._options import (
     Seed,
     Threads,
     Verbose,
+    as_path,
     examples,
     new_app,
+    option_names,
 )
 from textrnn.errors import UsageError
 
@@ -140,7 +142,11 @@ def generate(
     ensemble: Ensemble = None,
     adapt: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Learn from a text first; --engine auto is then torch."),
+        typer.Option(
+            metavar="FILE",
+            parser=as_path,
+            help="Learn from a text first; --engine auto is then torch.",
+        ),
     ] = None,
     learning_rate: LearningRate = None,
     decay: Decay = None,
@@ -153,10 +159,12 @@ def generate(
         typer.Option("--stream/--no-stream", help="Write as it comes; so on a terminal."),
     ] = None,
     save_state: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the state at the end of the text.")
+        Path | None,
+        typer.Option(metavar="FILE", parser=as_path, help="Keep the state at the end of the text."),
     ] = None,
     state: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Go on from there, bit for bit.")
+        Path | None,
+        typer.Option(metavar="FILE", parser=as_path, help="Go on from there, bit for bit."),
     ] = None,
     seed: Seed = None,
     engine: Engine = "auto",
@@ -192,10 +200,12 @@ def generate(
     book = None if adapt is None else read_book(adapt)
     engine = "torch" if engine == "auto" and adapt is not None else engine
     lm = open_language_model(model, ensemble or (), engine=engine, device=device, threads=threads)
+    if book is not None and state is not None:  # what is wrong is said before the model learns
+        (lm if memory is None else lm.with_cache(memory)).session(state=state)
     lm = lm if book is None else lm.adapt(book, learning)
     lm = lm if memory is None else lm.with_cache(memory)
     settings = read_settings(given, lists, lm)
-    with open_output(output) as out, option_names():
+    with open_output(output) as out, option_names(OPTIONS):
         if state is None and save_state is None:
             write_texts(lm, prompts, settings, form, out)
         else:

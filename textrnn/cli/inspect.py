@@ -17,6 +17,7 @@ from textrnn.cli._models import (
     SHIPPED_CLASSIFIER,
     SHIPPED_TRANSLATOR,
     open_classifier,
+    open_folder,
     open_translator,
 )
 from textrnn.cli._networks import gate_lines, gate_records, gradient_lines
@@ -29,6 +30,8 @@ from textrnn.cli._options import (
     Seed,
     Threads,
     Verbose,
+    as_name,
+    as_path,
     examples,
     new_app,
 )
@@ -63,7 +66,9 @@ def attention(
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE.png", help="Draw a heat map, as a PNG."),
+        typer.Option(
+            "--output", "-o", metavar="FILE.png", parser=as_path, help="Draw a heat map, as a PNG."
+        ),
     ] = None,
     model: Model = SHIPPED_TRANSLATOR,
     engine: Engine = "auto",
@@ -109,7 +114,13 @@ def gradients(
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", metavar="NAME|DIR|ORG/NAME", help="A model; repeatable."),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
+            help="A model; repeatable.",
+        ),
     ] = None,
     text: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What models read; the last token counts.")
@@ -118,7 +129,10 @@ def gradients(
         int | None, typer.Option(min=1, metavar="N", help="Steps that cells read.  [default: 100]")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE.png", help="Draw it, as a PNG.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.png", parser=as_path, help="Draw it, as a PNG."
+        ),
     ] = None,
     seed: Seed = None,
     json: Json = False,
@@ -131,7 +145,6 @@ def gradients(
     networks have gates. Fresh cells read noise; models read --text.
     """
     from textrnn.inspection import cell_gradients, draw_gradients, model_gradients
-    from textrnn.model_folder import find_model, open_model_folder
 
     if models and text is None:
         raise UsageError("--model needs a text to read: give --text")
@@ -143,7 +156,7 @@ def gradients(
     fresh = cells or ([] if models else ["rnn", "lstm", "gru"])
     measured = [cell_gradients(cell, length=length or 100, seed=seed or 0) for cell in fresh]
     for name in models or ():
-        folder = open_model_folder(find_model(name), task="language_modeling")
+        folder = open_folder(name, "language_modeling")
         measured.append(model_gradients(name, folder, text or ""))
     if picture is not None:
         draw_gradients(measured, picture)
@@ -162,7 +175,9 @@ def gates(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What the model reads.")],
     picture: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE.png", help="Draw every unit, as a PNG."),
+        typer.Option(
+            "--output", "-o", metavar="FILE.png", parser=as_path, help="Draw every unit, as a PNG."
+        ),
     ] = None,
     model: Model = SHIPPED,
     json: Json = False,
@@ -175,10 +190,9 @@ def gates(
     --output draws every unit.
     """
     from textrnn.inspection import draw_gates, gate_values
-    from textrnn.model_folder import find_model, open_model_folder
 
     check_picture(picture)
-    folder = open_model_folder(find_model(model), task="language_modeling")
+    folder = open_folder(model, "language_modeling")
     measured = gate_values(folder, text)
     if picture is not None:
         draw_gates(measured, picture)
@@ -198,7 +212,11 @@ def saliency(
     picture: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE.png|FILE.html", help="Draw the tokens on colours."
+            "--output",
+            "-o",
+            metavar="FILE.png|FILE.html",
+            parser=as_path,
+            help="Draw the tokens on colours.",
         ),
     ] = None,
     model: Model = SHIPPED_CLASSIFIER,
@@ -218,6 +236,8 @@ def saliency(
     The deletion test tells whether the weights mean something: the label's probability without the
     heaviest tokens, and without as many random ones.
     """
+    if not text.strip():
+        raise UsageError("TEXT is empty: give one that has a word")
     check_picture(picture, "--output", ".html")
     classifier = open_classifier(model, engine=engine, device=device, threads=threads)
     result = classifier.classify(text, explain=True)

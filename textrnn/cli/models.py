@@ -9,7 +9,7 @@ import typer
 
 from textrnn.cli._errors import say
 from textrnn.cli._io import aligned, figure, json_line, open_stdout
-from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
+from textrnn.cli._options import Json, Quiet, Verbose, as_name, examples, new_app
 
 if TYPE_CHECKING:
     from textrnn.model_folder import ModelFolder
@@ -47,7 +47,9 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME|DIR|ORG/NAME", help="A shipped model, a model folder, or a hub id."
+            metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
+            help="A shipped model, a model folder, or a hub id.",
         ),
     ] = "stories-en",
     json: Json = False,

@@ -11,7 +11,7 @@ import typer
 
 from textrnn.cli._errors import say
 from textrnn.cli._io import aligned, json_line, open_output, open_stdout
-from textrnn.cli._options import Json, Quiet, Verbose, examples, new_app
+from textrnn.cli._options import Json, Quiet, Verbose, as_path, examples, new_app
 from textrnn.errors import UsageError
 
 __all__ = ["app", "copy_recipe", "recipe_table"]
@@ -64,7 +64,9 @@ def copy(
     name: Name,
     destination: Annotated[
         Path | None,
-        typer.Argument(metavar="FILE|DIR", help="Where to; RECIPE.yaml here if left out."),
+        typer.Argument(
+            metavar="FILE|DIR", parser=as_path, help="Where to; RECIPE.yaml here if left out."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
     quiet: Quiet = False,

@@ -21,6 +21,7 @@ from textrnn.cli._options import (
     Quiet,
     Threads,
     Verbose,
+    as_name,
     examples,
     new_app,
 )
@@ -65,6 +66,7 @@ def sentiment(
         list[str] | None,
         typer.Option(
             metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
             help="Another model of the same labels to answer together with; repeatable.",
         ),
     ] = None,

@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from textrnn.cli._io import aligned, json_line, open_output, open_stdout, read_texts
-from textrnn.cli._options import Input, Json, Output, Quiet, Verbose, examples, new_app
+from textrnn.cli._options import (
+    Input,
+    Json,
+    Output,
+    Quiet,
+    Verbose,
+    as_name,
+    as_path,
+    examples,
+    new_app,
+    option_names,
+)
 from textrnn.cli._tokenizer import (
     STDIN,
     encoded,
@@ -33,6 +44,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME|DIR|ORG/NAME",
+        parser=as_name,
         help="A tokenizer in vocab/, a tokenizer's folder, or a model: its tokenizer.",
     ),
 ]
@@ -55,14 +67,20 @@ def tokenizer() -> None:
     )
 )
 def train(
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Its folder.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", parser=as_path, help="Its folder.")
+    ],
     kind: Annotated[
         str, typer.Option(metavar="|".join(FAMILY.names()), help="What a token is.")
     ] = "sentencepiece",
     source: Annotated[
         list[Path] | None,
         typer.Option(
-            "--input", "-i", metavar="FILE", help="Text to train on; repeatable; - is stdin."
+            "--input",
+            "-i",
+            metavar="FILE",
+            parser=as_path,
+            help="Text to train on; repeatable; - is stdin.",
         ),
     ] = None,
     vocab_size: Annotated[
@@ -129,7 +147,9 @@ def train(
         "spaces": spaces,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    write_facts(train_folder(kind, given, source or [], output).facts(), json=json)
+    with option_names(options, user_symbols="user_symbol"):
+        trained = train_folder(kind, given, source or [], output)
+    write_facts(trained.facts(), json=json)
 
 
 @app.command(
@@ -160,7 +180,7 @@ def encode(
         raise UsageError("--seed draws a random segmentation: give --alpha with it")
     chosen = open_tokenizer(model)
     sampling = None if alpha is None else (alpha, seed or 0)
-    with open_output(output) as out:
+    with open_output(output) as out, option_names(("alpha",)):
         for text, ids in encoded(chosen, read_texts(texts or [], source), sampling):
             shown: list[Any] = [readable(p) for p in chosen.pieces(ids)] if pieces else ids
             record = {"text": text, "ids": ids} | ({"pieces": chosen.pieces(ids)} if pieces else {})
@@ -202,7 +222,13 @@ def info(
     model: Model,
     source: Annotated[
         Path | None,
-        typer.Option("--input", "-i", metavar="FILE", help="Measure it on this text; - is stdin."),
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            parser=as_path,
+            help="Measure it on this text; - is stdin.",
+        ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,

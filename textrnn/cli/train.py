@@ -20,6 +20,7 @@ from textrnn.cli._options import (
     Threads,
     TrainingDevice,
     Verbose,
+    as_path,
     examples,
     new_app,
     with_seed_and_threads,
@@ -56,7 +57,11 @@ def train(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="The run's folder; DIR/model is the model."
+            "--output",
+            "-o",
+            metavar="DIR",
+            parser=as_path,
+            help="The run's folder; DIR/model is the model.",
         ),
     ] = None,
     resume: Annotated[

@@ -20,13 +20,16 @@ from textrnn.cli._options import (
     Seed,
     Threads,
     Verbose,
+    as_name,
+    as_path,
     examples,
     new_app,
+    option_names,
 )
 from textrnn.cli._translation import (
     LISTS,
+    OPTIONS,
     given_values,
-    option_names,
     read_settings,
     translate_lines,
 )
@@ -58,6 +61,7 @@ def translate(
         list[str] | None,
         typer.Option(
             metavar="NAME|DIR|ORG/NAME",
+            parser=as_name,
             help="Another model of the same vocabulary to translate together with; repeatable.",
         ),
     ] = None,
@@ -92,7 +96,11 @@ def translate(
     ] = None,
     glossary: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Lines of source term, tab, target term: to be used."),
+        typer.Option(
+            metavar="FILE",
+            parser=as_path,
+            help="Lines of source term, tab, target term: to be used.",
+        ),
     ] = None,
     alignments: Annotated[
         bool,
@@ -181,5 +189,5 @@ def translate(
     read_settings(given, lists)  # what is wrong is said before a model loads
     mt = open_translator(model, ensemble or (), engine=engine, device=device, threads=threads)
     settings = read_settings(given, lists, mt)
-    with open_output(output) as out, option_names():
+    with open_output(output) as out, option_names(OPTIONS):
         translate_lines(mt, lines, settings, out, as_json=json)

@@ -34,7 +34,7 @@ class TokenizerSection(Settings):
     vocab_size: Annotated[int, Field(ge=5, le=4_000_000)] | None = None
     model_type: Literal["unigram", "bpe"] | None = None
     byte_fallback: bool | None = None
-    character_coverage: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    character_coverage: Annotated[float, Field(ge=0.98, le=1.0)] | None = None
     normalization: str | None = None
     user_symbols: tuple[str, ...] | None = None
     max_sentences: Count | None = None

@@ -23,7 +23,8 @@ class TokenizerSettings:
             8000, word and char take all that they find.
         model_type: sentencepiece's model, ``unigram`` or ``bpe``.
         byte_fallback: sentencepiece spells unknown characters in bytes, so nothing is unknown.
-        character_coverage: the share of the training text's characters that get their own piece.
+        character_coverage: the share of the training text's characters that get their own piece;
+            0.98 to 1.
         normalization: sentencepiece's rule; ``identity`` keeps every character.
         user_symbols: texts without white space that are always one piece (sentencepiece).
         max_sentences: sentencepiece trains on a random sample of at most this many lines.
@@ -67,9 +68,8 @@ class TokenizerSettings:
             raise UnknownNameError("normalization", self.normalization, NORMALIZATIONS)
         if self.vocab_size is not None and self.vocab_size < 5:
             raise UsageError(f"vocab_size is {self.vocab_size}: use 5 or more, four are special")
-        if not 0.0 < self.character_coverage <= 1.0:
-            given = self.character_coverage
-            raise UsageError(f"character_coverage is {given}: use more than 0 and at most 1")
+        if not 0.98 <= self.character_coverage <= 1.0:  # sentencepiece takes no others
+            raise UsageError(f"character_coverage is {self.character_coverage}: use 0.98 to 1")
         for name in ("max_sentences", "min_frequency"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: use 1 or more")
