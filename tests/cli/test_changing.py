@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from textrnn.models import LanguageModel
 from textrnn.recipe import train
 
 STRANGE = "sat the king.\n" * 30
@@ -181,6 +182,20 @@ def test_what_generate_refuses(
     done = generate(*(strange if word == "FILE" else word for word in words))
     assert (done.code, done.out) == (code, "")
     assert message in done.err
+
+
+def test_learning_beside_a_saved_state(
+    run: Callable, toy_model: Path, strange: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, words = tmp_path / "state", ("generate", "-m", toy_model, "--max-new-tokens", 5)
+    learnt = ("--state", state, "--adapt", strange, "--temperature", 0)
+    assert run(*words, "-p", "sat", "--save-state", state, "--engine", "torch").code == 0
+    assert run(*words, *learnt).code == 0
+    assert run(*words, "-p", "sat", "--save-state", state).code == 0
+    monkeypatch.setattr(LanguageModel, "adapt", None)  # it does not come to that
+    done = run(*words, *learnt)
+    assert (done.code, done.out) == (1, "")
+    assert "not 'torch': open the model with that engine, or save the session with" in done.err
 
 
 def test_a_text_on_stdin(run: Callable, toy_model: Path) -> None:

@@ -40,6 +40,7 @@ def test_gradients_of_models_beside_cells(run: Callable, toy_model: Path) -> Non
         (["-m", "x", "--text", "a", "--length", "3"], "--length and --seed apply to fresh cells"),
         (["-m", "x", "--text", "a", "--seed", "3"], "--length and --seed apply to fresh cells"),
         (["--cell", "lsmt"], "no cell 'lsmt'"),
+        (["-m", "en-de", "--text", "a"], "en-de is a translator, not a language model"),
     ],
 )
 def test_gradients_refuse_what_does_not_apply(run: Callable, words: list, message: str) -> None:
@@ -62,6 +63,12 @@ def test_gates(run: Callable, toy_model: Path, tmp_path: Path) -> None:
     assert f"{value:.2f}" in shown
 
 
+def test_gates_of_another_kind_of_model(run: Callable) -> None:
+    done = run("inspect", "gates", "the cat", "-m", "en-de")
+    assert (done.code, done.out) == (2, "")
+    assert "en-de is a translator, not a language model: use textrnn translate" in done.err
+
+
 @pytest.mark.parametrize(
     "words",
     [("attention", "the cat"), ("gradients",), ("gates", "the cat"), ("saliency", "it is bad")],
@@ -71,4 +78,7 @@ def test_a_picture_of_another_kind_is_refused(run: Callable, tmp_path: Path, wor
     done = run("inspect", *words, "--output", tmp_path / "a.pdf")
     assert (done.code, done.out) == (2, "")
     assert "a.pdf: name a file ending in .png" in done.err
+    done = run("inspect", *words, "--output", tmp_path / "no" / "a.png", "--quiet")
+    assert (done.code, done.out) == (1, "")
+    assert "a.png: No such file" in done.err
     assert not any(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from textrnn.cli._io import json_line, open_output, open_stdout, read_texts
+from textrnn.cli._io import json_line, open_output, open_stdout, read_book, read_texts
 from textrnn.errors import DataError, UsageError
 
 
@@ -23,6 +24,17 @@ def test_texts_come_from_arguments_a_file_or_stdin(stdin: Callable, tmp_path: Pa
     for words, source in ((["-"], None), ([], Path("-"))):
         stdin("piped\nin")
         assert list(read_texts(words, source)) == ["piped", "in"]
+
+
+def test_a_gzipped_file_is_read_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "texts.gz"
+    file.write_bytes(gzip.compress("\ufeffeins\nzwölf\n".encode()))
+    assert list(read_texts([], file)) == ["eins", "zwölf"]
+    assert read_book(file) == "eins\nzwölf\n"
+    for content in (b"plain\n", file.read_bytes()[:-9]):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=r"cannot read .*texts\.gz: (Not a gzip|Compressed)"):
+            list(read_texts([], file))
 
 
 def test_two_sources_are_refused(stdin: Callable) -> None:

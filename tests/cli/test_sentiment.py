@@ -212,7 +212,9 @@ def test_saliency(run: Callable, toy_classifier: Path, tmp_path: Path) -> None:
     assert record["method"] == "occlusion"
     (negated,) = run("inspect", "saliency", TEXTS[2], "-m", toy_classifier, "--json").records
     assert negated["deletion"][0]["heaviest"] < negated["deletion"][0]["random"] - 0.2
-    assert len(run("inspect", "saliency", "", "-m", toy_classifier).lines) == 2
+    done = run("inspect", "saliency", " ", "-m", toy_classifier)
+    assert (done.code, done.out) == (2, "")
+    assert "TEXT is empty: give one that has a word" in done.err
     picture, page = tmp_path / "w.png", tmp_path / "w.html"
     assert run(*words, "-o", picture).code == 0
     assert picture.read_bytes()[:4] == b"\x89PNG"
@@ -268,9 +270,12 @@ def test_evaluate(
         (("--tokenize", "char"), "--tokenize does not apply to a classifier"),
         (("--cache", "9"), "--cache does not apply to a classifier"),
         (("--reliability", "x.gif"), "--reliability x.gif: name a file ending in .png"),
-        (("--reliability", "no/x.png"), "cannot write no/x.png: No such file"),
+        (("--reliability", "no/x.png", "--label", "x"), "cannot write no/x.png: No such file"),
         (("--split", "test"), "is a single file, which has no splits"),
         (("--label", "labl"), "did you mean"),
+        (("--column", "1", "--label", "1"), "--column 1 and --label 1 are one column: name two"),
+        (("--label", "text"), "--column text and --label text are one column: name two"),
+        (("--compare", "stories-en"), "is a language model, but "),
     ],
 )
 def test_evaluate_refuses(

@@ -109,6 +109,8 @@ def test_options_that_do_not_apply(
         assert (done.code, f"{option} does not apply to a language model" in done.err) == (2, True)
     done = run("evaluate", "-m", toy_translator, "--data", valid, "--tokenize", "13b")
     assert (done.code, "no tokenization '13b'" in done.err) == (2, True)
+    done = run("evaluate", "-m", toy_translator, "--data", valid, "--source", "de")
+    assert (done.code, "--source de and --target de are one: name two" in done.err) == (2, True)
 
 
 def test_two_references_and_json(

@@ -157,7 +157,7 @@ def test_names_of_a_split(tmp_path: Path) -> None:
         ({"train.tsv": "en\tx\n"}, r"no columns 'en' and 'de'"),
         ({"train.csv": 'en,de\n"a,b\n'}, r"train.csv, line 2: unexpected end of data"),
         ({"train.jsonl": '{"en": "a", "de": "b"}\nnope'}, r"train.jsonl, line 2 is not JSON"),
-        ({"train.jsonl": '{"en": "a"}'}, r"row 1 has no 'de': set .* two of en"),
+        ({"train.jsonl": '{"en": "a"}'}, r"row 1 has no 'de': name two of en \(data.source"),
         ({"train.jsonl": '{"en": "a", "de": 3}'}, r"row 1: de is 3, not a text"),
         ({"train.jsonl": "[1]"}, r"row 1 is not an object with two texts"),
         ({"train.parquet": "nonsense"}, r"cannot read .*train.parquet"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import math
 import os
 import shutil
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +40,7 @@ def read_texts(texts: Sequence[str], source: Path | None) -> Iterator[str]:
 
     Args:
         texts: the arguments; a single ``-`` stands for stdin.
-        source: the file given with ``--input``; ``-`` stands for stdin.
+        source: the file given with ``--input``, gzipped or not; ``-`` stands for stdin.
 
     Raises:
         UsageError: both were given, or neither and stdin is a terminal.
@@ -84,11 +86,15 @@ def read_book(path: Path) -> str:
         return _decoded(stream.read(), str(path)).removeprefix("\ufeff")
 
 
-def _open(path: Path) -> BinaryIO:
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    """A file as bytes, those of a gzipped one unpacked."""
     try:
-        return path.open("rb")
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            yield cast(BinaryIO, stream)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {path}: {reason}") from error
 
 
 def read_lines(stream: Iterable[bytes], name: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from textrnn.errors import DataError
 __all__ = ["ANY_NAMES", "AlignedFiles", "HubPairs", "Pair", "PairTable"]
 
 ANY_NAMES = ("source", "target")  # of the columns, where they are not called by their languages
+_OPTIONS = "(data.source and data.target in a recipe, --source and --target in a command)"
 Pair = tuple[str, str]
 
 
@@ -177,8 +178,8 @@ def _header(path: Path, first: Sequence[str], wanted: tuple[str, str]) -> tuple[
         return None
     raise DataError(
         f"{path} has no columns {wanted[0]!r} and {wanted[1]!r}: its first row is "
-        f"{', '.join(map(repr, names))}; set data.source and data.target to two names in it, or to "
-        "two numbers, counted from 1, if it is no header"
+        f"{', '.join(map(repr, names))}; name two of them {_OPTIONS}, or give two numbers, counted "
+        "from 1, if it is no header"
     )
 
 
@@ -192,8 +193,8 @@ def _of_records(records: Iterator[Any], wanted: tuple[str, str], where: str) -> 
         for name, asked in zip(names, wanted, strict=True):
             if name not in inner:
                 raise DataError(
-                    f"{where}, row {number:,} has no {asked!r}: set data.source and data.target to "
-                    f"two of {', '.join(map(str, inner))}"
+                    f"{where}, row {number:,} has no {asked!r}: name two of "
+                    f"{', '.join(map(str, inner))} {_OPTIONS}"
                 )
         source, target = (text_of(inner[name], f"{where}, row {number:,}", name) for name in names)
         yield source, target

@@ -193,7 +193,8 @@ def _column(rows: Iterable[tuple[str, Any]], column: str) -> Iterator[str]:
             raise DataError(f"{where} is no object with a text")
         if column not in row:
             raise DataError(
-                f"{where} has no column {column!r}: set data.column to one of {', '.join(row)}"
+                f"{where} has no column {column!r}: name the text's (data.column in a recipe, "
+                f"--column in a command), one of {', '.join(row)}"
             )
         if row[column] is not None:
             yield text_of(row[column], where, column)

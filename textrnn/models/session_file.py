@@ -26,6 +26,9 @@ __all__ = ["Snapshot", "read_session", "write_session"]
 FORMAT_VERSION = 1
 _KEY = "textrnn_session"
 _PREFIX = "state."
+_OTHER_ENGINE = (
+    "open the model with that engine, or save the session with this one (+cache: with a cache)"
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def read_session(path: str | PathLike[str], engine: Engine, parameters_sha256: s
     for name, wanted, hint in (
         ("format_version", FORMAT_VERSION, "use the version of textrnn that saved it"),
         ("parameters_sha256", parameters_sha256, "open the model that it was saved with"),
-        ("engine", engine.name, "open the model with that engine (+cache: with a cache)"),
+        ("engine", engine.name, _OTHER_ENGINE),
         ("cache", _cache(engine), "give the model that cache"),
     ):
         if fields.get(name) != wanted:

@@ -134,7 +134,7 @@ def find_labelled(folder: ModelFolder, asked: Asked) -> LabelledSource:
     """The labelled texts that ``--data`` and ``--split`` name.
 
     Raises:
-        UsageError: a split of a single file, or an option that does not apply.
+        UsageError: a split of a single file, one column for both, or an option that does not apply.
         DataError: there is nothing of that name.
     """
     asked.refuse(
@@ -148,7 +148,10 @@ def find_labelled(folder: ModelFolder, asked: Asked) -> LabelledSource:
     path, split = local_or_hub(asked.data), asked.split
     if path.is_file() and split is not None:
         raise UsageError(f"--split {split}: {path} is a single file, which has no splits")
-    columns = LabelledDataSettings(text=asked.column or "text", label=asked.label or "label")
+    text, label = asked.column or "text", asked.label or "label"
+    if text == label:
+        raise UsageError(f"--column {text} and --label {label} are one column: name two")
+    columns = LabelledDataSettings(text=text, label=label)
     if path.exists() and split is None:
         settings = columns.model_copy(update={"test": str(path)})
     else:

@@ -140,9 +140,16 @@ def tokenization_of(language: str) -> str:
 
 
 def sides_of(folder: ModelFolder, asked: Asked) -> tuple[str, str]:
-    """The endings or columns of source and target: those asked for, or the model's languages."""
+    """The endings or columns of source and target: those asked for, or the model's languages.
+
+    Raises:
+        UsageError: one for both.
+    """
     own = folder.config.get("languages", ("source", "target"))
-    return asked.source or own[0], asked.target or own[1]
+    sides = asked.source or own[0], asked.target or own[1]
+    if sides[0] == sides[1]:
+        raise UsageError(f"--source {sides[0]} and --target {sides[1]} are one: name two")
+    return sides
 
 
 def find_pairs(asked: Asked, sides: tuple[str, str]) -> list[PairSource]:
