@@ -17,8 +17,11 @@ from textrnn.generation.rules.top_k import TopK
 from textrnn.models import Glossary, TranslationSettings, Translator
 from textrnn.models.together import check_alike
 from textrnn.models.translating import decoding
+from textrnn.models.translating.assembling import assemble
+from textrnn.models.translating.drafts import Draft
 from textrnn.models.translating.ensemble import Ensemble
 from textrnn.models.translating.searching import Found
+from textrnn.models.translating.segments import Segment
 from textrnn.tokenizers import UNK
 from textrnn.tokenizers.byte import ByteTokenizer
 from textrnn.tokenizers.word import WordTokenizer
@@ -334,6 +337,34 @@ def test_translations_that_a_term_makes_alike_are_one() -> None:
     assert len(set(texts)) == len(texts)
     assert all("Pudel" in text for text in texts)
     assert found.score == found.n_best[0].score == max(one.score for one in found.n_best)
+
+
+def test_no_translation_comes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where other tokens spell the same text, the next text takes its place."""
+    model = dictionary()
+    usual = model.translate("The cat", n_best=5, beam_size=8)
+    texts = [one.text for one in usual.n_best]
+    assert len(set(texts)) == 5
+    plain = decoding.clean
+    alike = {texts[1]: texts[0], texts[3]: texts[2]}
+    monkeypatch.setattr(decoding, "clean", lambda text: alike.get(plain(text), plain(text)))
+    expected = [usual.n_best[place] for place in (0, 2, 4)]
+    assert list(model.translate("The cat", n_best=3, beam_size=8).n_best) == expected
+    both = model.translate("The cat\nThe cat", n_best=4, beam_size=8)
+    assert len({one.text for one in both.n_best}) == len(both.n_best) == 4
+    drawn = model.translate("The cat", n_best=3, sample=True, temperature=0)
+    assert [one.text for one in drawn.n_best] == [drawn.text] * 3
+    monkeypatch.setattr(decoding, "clean", lambda text: "alike")
+    assert [one.text for one in model.translate("The cat", n_best=2).n_best] == ["alike"]
+
+
+def test_texts_that_segments_make_alike_are_one() -> None:
+    drafts = [[Draft("a", -1.0), Draft("a b", -2.0)], [Draft("c", -1.0), Draft("b c", -2.0)]]
+    settings = TranslationSettings(n_best=4)
+    segments = [Segment("x.", " "), Segment("y.")]
+    found = assemble(BYTES, "x. y.", segments, drafts, settings)
+    texts = [one.text for one in found.n_best]
+    assert texts == ["a c", "a b c", "a b b c"]
 
 
 def test_a_term_that_is_said_already_is_not_asked_for() -> None:

@@ -79,7 +79,8 @@ def translate(
         typer.Option(metavar="X", help="Give up what is X nats behind the best; quicker."),
     ] = None,
     n_best: Annotated[
-        int | None, typer.Option(metavar="N", help="Translations a line: score, tab, text.")
+        int | None,
+        typer.Option(metavar="N", help="Different translations a line, at most: score, tab, text."),
     ] = None,
     max_length_ratio: Annotated[
         float | None,

@@ -37,6 +37,9 @@ def assemble(
         settings: resolved.
     """
     found = _combined(drafts, segments, cast(int, settings.n_best))
+    if not settings.sample:
+        texts = [one.text for one, _ in found]
+        found = [one for place, one in enumerate(found) if texts.index(texts[place]) == place]
     best, chosen = found[0]
     tokens: list[TokenScore] = []
     for draft in chosen:

@@ -10,7 +10,7 @@ import numpy as np
 
 from textrnn.engines import Floats
 from textrnn.models.translating.coding import Coder, Sources
-from textrnn.models.translating.drafts import Draft
+from textrnn.models.translating.drafts import Draft, distinct
 from textrnn.models.translating.searching import Found, Job, Request, draw, search
 from textrnn.models.translating.segments import BROKEN, clean
 from textrnn.models.translating.settings import TranslationSettings
@@ -141,12 +141,22 @@ def _lacking(coder: Coder, jobs: Sequence[Job], drafts: dict[Request, list[Draft
 def _decode_jobs(
     coder: Coder, jobs: Sequence[Job], settings: TranslationSettings
 ) -> dict[Request, list[Draft]]:
+    """Draws, or different texts: where the best of a beam spell one twice, all of it is asked."""
     write = draw if settings.sample else search
-    return {
+    drafts = {
         job.request: [_draft(coder, job, one, settings) for one in some]
         for batch in _batches(jobs, settings)
         for job, some in zip(batch, write(coder, batch, settings), strict=True)
     }
+    if settings.sample:
+        return drafts
+    texts = {request: distinct(some) for request, some in drafts.items()}
+    count, places = settings.n_best, settings.beam_size
+    again = [job for job in jobs if len(texts[job.request]) < len(drafts[job.request])]
+    if again and count != places:
+        whole = _decode_jobs(coder, again, replace(settings, n_best=places))
+        texts |= {request: some[:count] for request, some in whole.items()}
+    return texts
 
 
 def _batches(jobs: Sequence[Job], settings: TranslationSettings) -> Iterator[list[Job]]:

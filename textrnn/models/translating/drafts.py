@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from textrnn.engines import Floats
 from textrnn.models.translating.words import Words
 
-__all__ = ["Draft"]
+__all__ = ["Draft", "distinct"]
 
 
 @dataclass(frozen=True)
@@ -31,3 +32,15 @@ class Draft:
     source: Words | None = field(default=None, repr=False)
     target: Words | None = field(default=None, repr=False)
     shares: Floats | None = field(default=None, repr=False, compare=False)
+
+
+def distinct(drafts: Iterable[Draft]) -> list[Draft]:
+    """The drafts, of those with one text the first; tokens may spell a text in several ways.
+
+    >>> [draft.score for draft in distinct([Draft("a", -1), Draft("b", -2), Draft("a", -3)])]
+    [-1, -2]
+    """
+    found: dict[str, Draft] = {}
+    for draft in drafts:
+        found.setdefault(draft.text, draft)
+    return [*found.values()]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from textrnn.models.translating.coding import Coder, Sources
 from textrnn.models.translating.decoding import decode
-from textrnn.models.translating.drafts import Draft
+from textrnn.models.translating.drafts import Draft, distinct
 from textrnn.models.translating.glossary import Mention, is_said
 from textrnn.models.translating.markup import marked
 from textrnn.models.translating.searching import Request
@@ -24,7 +24,9 @@ _MOST_SEARCHED = 4  # terms in a segment: a search for more takes long and reads
 def render(
     coder: Coder, sources: Sources, requests: Sequence[Request], settings: TranslationSettings
 ) -> dict[Request, list[Draft]]:
-    """The best translations of each request, best first; equal ones are done once.
+    """The best translations of each request, best first; equal requests are done once.
+
+    No two of a request are alike, but for draws.
 
     Args:
         coder: the model.
@@ -38,7 +40,11 @@ def render(
     """
     found = _unmarked(coder, sources, requests, settings) if settings.copy else {}
     rest = [request for request in requests if request not in found]
-    return found | _worded(coder, sources, rest, settings)
+    drafts = found | _worded(coder, sources, rest, settings)
+    if settings.sample:
+        return drafts
+    # Tags or a glossary's terms may make two of them alike.
+    return {request: distinct(some) for request, some in drafts.items()}
 
 
 def _unmarked(
@@ -98,10 +104,7 @@ def _worded(
             elif rest and any(term not in draft.text for draft, _ in placed for term in terms):
                 again[request] = _targets(mentions[request])  # one took another's place
             else:
-                distinct: dict[str, Draft] = {}  # a term may make two of them alike
-                for draft, _ in placed:
-                    distinct.setdefault(draft.text, draft)
-                drafts[request] = [*distinct.values()]
+                drafts[request] = [draft for draft, _ in placed]
         waiting = again
     return drafts
 

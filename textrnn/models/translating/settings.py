@@ -73,7 +73,8 @@ class TranslationSettings:
         beam_threshold: give up what is less likely than the best by more than so many nats, which
             is quicker; see :class:`textrnn.generation.BeamPlan`. None is given up where nothing
             is said, or where more than one translation is asked for.
-        n_best: how many translations of each text.
+        n_best: how many different translations of each text; fewer where the beam finds no more,
+            as of what is only copied. With ``sample`` so many draws, some of which may be alike.
         max_length_ratio: a translation has at most so many tokens for each of its source's, and 10
             on top; 2.
         batch_tokens: source tokens translated at once, padding included; 4096. It changes speed
