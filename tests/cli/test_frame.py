@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,14 @@ def test_libraries_are_quiet(run: Callable, library: str) -> None:
     for words, level in ((["--verbose"], logging.WARNING), (["-q"], logging.ERROR), ([], 40)):
         run("recipes", "list", *words)
         assert logging.getLogger(f"{library}.any").getEffectiveLevel() == level == at_import()
+
+
+def test_without_talk_there_are_no_bars(run: Callable) -> None:
+    """Their libraries read the environment when they are imported."""
+    for words, value in ((["-q"], "1"), ([], None)):
+        run("recipes", "list", *words)
+        for library in ("HUB", "DATASETS"):
+            assert os.environ.get(f"HF_{library}_DISABLE_PROGRESS_BARS") == value
 
 
 def test_a_model_that_is_not_there(run: Callable, tmp_path: Path) -> None:

@@ -31,6 +31,11 @@ _LIBRARIES = {
     )
     if variable not in os.environ  # the user has chosen
 }
+_BARS = [
+    variable
+    for variable in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
+    if variable not in os.environ
+]
 _NO_MEMORY = re.compile("allocate memory|out of memory")  # as PyTorch says it, of CPU and GPU
 _PREFIX = {"ERROR": "error: ", "WARNING": "warning: ", "INFO": "", "DEBUG": ""}
 
@@ -54,6 +59,10 @@ def set_talk(*, quiet: bool = False, verbose: bool = False) -> None:
     for library, variable in _LIBRARIES.items():
         os.environ[variable] = level  # read when the library is imported
         logging.getLogger(library).setLevel(level.upper())
+    for variable in _BARS:  # of downloads
+        os.environ.pop(variable, None)
+        if quiet:
+            os.environ[variable] = "1"
 
 
 def say(message: str) -> None:
