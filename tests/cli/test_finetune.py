@@ -98,12 +98,13 @@ def test_what_is_refused(
     assert message in done.err
 
 
-def test_the_rows_of_a_table_are_lines(run: Callable, toy_model: Path, tmp_path: Path) -> None:
+def test_the_rows_of_a_table_stay_rows(run: Callable, toy_model: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("text\n" + "the rat sat\n" * 60)
     done = run("finetune", toy_model, "--data", table, *SHORT, "-o", tmp_path / "run", "-q")
     assert done.code == 0, done.err
-    assert (tmp_path / "run" / "cache" / "text" / "train.txt").read_text() == "the rat sat\n" * 54
+    kept = (tmp_path / "run" / "cache" / "text" / "train.jsonl").read_text()
+    assert kept == '{"text": "the rat sat"}\n' * 54
 
 
 @pytest.mark.parametrize("words", [["--epochs", "inf"], ["training.epoch=1"]])
