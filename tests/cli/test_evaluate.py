@@ -14,6 +14,7 @@ import pytest
 from textrnn.recipe import evaluate, train
 
 SCORES = ["loss", "perplexity", "word_perplexity", "bits_per_byte", "tokens", "words", "bytes"]
+SCORES += ["unknown"]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,15 @@ def test_the_scores_of_a_model(run: Callable, toy_model: Path, toy_folder: Path)
     table = run("evaluate", "--data", valid, "-m", toy_model).lines
     assert [line.split("  ")[0] for line in table] == [name.replace("_", " ") for name in SCORES]
     assert f"{expected['bits_per_byte']:.4g}" in table[3]
+
+
+def test_what_the_vocabulary_lacks_is_told(run: Callable, toy_model: Path, tmp_path: Path) -> None:
+    """To foretell unknown after unknown is easy: figures that are too good for any comparison."""
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat.\n私は本を読む\n")
+    done = run("evaluate", "--data", text, "-m", toy_model, "--json")
+    assert done.records[0]["unknown"] == 6
+    assert f"{toy_model} does not know 6 of 22 tokens: its bits per byte and" in done.err
 
 
 def test_a_split_of_a_folder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,18 @@ def test_gates(run: Callable, toy_model: Path, tmp_path: Path) -> None:
     (name, value), *_ = first["layers"][0].items()
     assert done.lines[0].split()[0] == f"1.{name}"
     assert f"{value:.2f}" in shown
+
+
+def test_gates_of_characters_without_a_font(
+    run: Callable, toy_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("textrnn.cli._fonts.FONTS", ("No Such Font",))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        done = run("inspect", "gates", "the 京 cat", "-m", toy_model, "-o", tmp_path / "gates.png")
+    assert (done.code, done.err.count("\n")) == (0, 1)
+    assert "no font here has '京': boxes stand for it" in done.err
 
 
 def test_gates_of_another_kind_of_model(run: Callable) -> None:

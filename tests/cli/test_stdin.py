@@ -65,6 +65,18 @@ def test_lists_end_where_nothing_is_written(pipe: Any) -> None:
     assert list(lists) == [["g"]]
 
 
+def test_lists_are_as_long_as_their_work_lets_them_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done is seen within seconds, and Ctrl-C loses no more than that."""
+    now = 0.0
+    monkeypatch.setattr("textrnn.cli._stdin.time.monotonic", lambda: now)
+    sizes = []
+    for some in in_lists(iter(["a"] * 2_000), 256):
+        sizes.append(len(some))
+        now += 0.1 if len(sizes) < 4 else 5.0
+    assert sum(sizes) == 2_000
+    assert sizes[:7] == [64, 128, 256, 256, 128, 64, 32]
+
+
 def test_a_system_that_cannot_say_whether_a_pipe_waits(
     pipe: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,13 +18,13 @@ from textrnn.config import DataSettings
 from textrnn.data import HubText, LocalText, open_source
 from textrnn.data.records import read_text
 from textrnn.data.sources import TextSource
-from textrnn.errors import DataError
+from textrnn.errors import DataError, UsageError
 
 Documents = Literal["file", "blank_line", "line", "row"]
-TEXT = " = One = \n\nfirst\r\nsecond\n \nthird\rstill third\n\n\nlast"
+TEXT = " = One = \n\nfirst\nsecond\n \nthird\rstill third\n\n\nlast"
 
 
-def read(source: TextSource, kind: Documents | None = None) -> list[str]:
+def read(source: TextSource, kind: Documents = "file") -> list[str]:
     """Every document as one text."""
     return ["".join(lines) for lines in source.documents(kind)]
 
@@ -44,6 +44,12 @@ def file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 Write = Callable[[str, str | bytes], Path]
 
 
+def test_lines_of_windows_end_as_others_do(file: Write) -> None:
+    source = LocalText((file("a.txt", "\ufeffone\r\n\r\ntw\ro\r\nthree\r"),))
+    assert read(source) == ["one\n\ntw\ro\nthree\r"]
+    assert read(source, "blank_line") == ["one\n\n", "tw\ro\nthree\r"]
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.text", "a.tokens", "a", "a.md"])
 def test_a_text_file_is_read_as_it_is(name: str, file: Write) -> None:
     source = LocalText((file(name, TEXT),))
@@ -58,12 +64,12 @@ def test_documents_end_where_it_was_said(file: Write) -> None:
     assert read(source, "file") == [TEXT, "second file\n"]
     assert read(source, "blank_line") == [
         " = One = \n\n",
-        "first\r\nsecond\n \n",
+        "first\nsecond\n \n",
         "third\rstill third\n\n\n",
         "last",
         "second file\n",
     ]
-    assert read(source, "line")[:3] == [" = One = \n", "\n", "first\r\n"]
+    assert read(source, "line")[:3] == [" = One = \n", "\n", "first\n"]
 
 
 @given(st.text(st.sampled_from("ab \n\r\t"), max_size=40), st.sampled_from(["blank_line", "line"]))
@@ -73,7 +79,7 @@ def test_no_kind_of_document_loses_a_character(
     path = tmp_path_factory.getbasetemp() / "documents.txt"
     path.write_bytes(text.encode())
     documents = read(LocalText((path,)), kind)
-    assert "".join(documents) == text
+    assert "".join(documents) == text.replace("\r\n", "\n")
     assert "" not in documents
 
 
@@ -180,7 +186,6 @@ ROWS_OF_LINES = ["one\ntwo\u2028too", "", "three\n", "four"]
     ("kind", "expected"),
     [
         ("row", ["one\ntwo\u2028too", "three\n", "four"]),
-        ("file", ["one\ntwo\u2028too\n\nthree\nfour\n"]),
         ("blank_line", ["one\ntwo\u2028too\n\n", "three\nfour\n"]),
         ("line", ["one\n", "two\u2028too\n", "\n", "three\n", "four\n"]),
     ],
@@ -191,15 +196,16 @@ def test_a_table_is_cut_where_it_was_said_here_and_on_the_hub(
     rows = [{"text": text} for text in ROWS_OF_LINES]
     table = LocalText((file("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)),))
     assert [text for text in read(table, kind) if text] == expected
-    assert read(table) == read(table, "row")
+    assert read(table, "file") == read(table, "row")
     monkeypatch.setattr("datasets.load_dataset", lambda *_args, **_options: iter(rows))
     there = HubText("org/set", "train")
     assert [text for text in read(there, kind) if text] == expected
-    assert read(there) == read(there, "file")
+    assert read(there, "file") == ["".join(read(there, "line"))]
 
 
 def test_a_text_has_no_rows(file: Write) -> None:
-    assert read(LocalText((file("a.txt", TEXT),)), "row") == [TEXT]
+    with pytest.raises(UsageError, match=r"data.documents is row, but .*a.txt is no table: give f"):
+        read(LocalText((file("a.txt", TEXT),)), "row")
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

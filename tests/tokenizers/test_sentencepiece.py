@@ -260,6 +260,16 @@ def test_other_control_symbols_decode_to_nothing_and_a_missing_newline_is_spelt(
     assert tokenizer.pieces(tokenizer.encode("\n")) == ["<0x0A>"]
 
 
+@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
+def test_a_text_without_spaces_teaches_the_space_too(train: Train, model_type: str) -> None:
+    texts = ["私は本を読む", "彼は犬を見る", "本と犬", "私は彼を見る"] * 20
+    tokenizer = train("sentencepiece", texts, vocab_size=276, model_type=model_type)
+    for text in ("a b", " ", "私 は"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert tokenizer.decode(tokenizer.encode_sampled(text, alpha=0.5, seed=1)) == text
+    assert tokenizer.pieces(tokenizer.encode(" ")) == ["▁"]
+
+
 def test_folded_spaces_make_a_word_the_same_wherever_it_stands(train: Train) -> None:
     tokenizer = train("sentencepiece", vocab_size=340, spaces="folded")
     assert tokenizer.encode("cat") == tokenizer.encode("  cat\r\n")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textrnn.cli._errors import warn
 from textrnn.cli._io import aligned, figure, json_line, open_output
 from textrnn.cli._labels import class_lines, draw_reliability, is_plain
 
@@ -91,6 +92,12 @@ def evaluate_models(
     data, changing, _ = given
     asked = {name: value for part in given for name, value in vars(part).items()}
     scores = {name: recipes.evaluate(name, **asked) for name in names}
+    for name, figures in scores.items():
+        if unknown := figures.get("unknown"):
+            warn(
+                f"{name} does not know {unknown:,.0f} of {figures['tokens']:,.0f} tokens: its bits "
+                "per byte and perplexities leave out what they are, and are too low"
+            )
     compared = recipes.compare(names[0], names[1], **asked) if len(names) == 2 else {}
     if reliability is not None:
         draw_reliability(scores[names[0]], reliability)

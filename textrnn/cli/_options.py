@@ -79,6 +79,7 @@ def _training_device(device: str) -> str:
 
 
 TRAINING_DEVICES = ("auto", "cpu")
+_QUOTED = r"(?<!\w)'[^']*'(?!\w)"
 _WAYS_OF_A_WORD = (
     r"^(%s)(?![\w-])",
     r"(?<![\w.-])(%s)(?= is | does | stands | has |=|\)| \d+\))",
@@ -169,14 +170,15 @@ def option_names(names: Iterable[str], **others: str) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        names, message = list(names), str(error)
+        names, quoted = list(names), re.findall(_QUOTED, str(error))
+        message = re.sub(_QUOTED, "\0", str(error))  # the user's own words stay
         for way, some in (
             (r"(?<![\w.-])(%s)(?![\w-])", [name for name in names if "_" in name]),
             *((way, [name for name in names if "_" not in name]) for way in _WAYS_OF_A_WORD),
         ):
             if some:
                 message = re.sub(way % "|".join(some), option, message)
-        raise UsageError(message) from error
+        raise UsageError(re.sub("\0", lambda _: quoted.pop(0), message)) from error
 
 
 def with_seed_and_threads(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -12,6 +13,8 @@ __all__ = ["StdinLines", "StdinTexts", "in_lists"]
 
 AT_ONCE = 1 << 16  # bytes, at most, of one reading
 PAUSE = 0.02  # seconds without a new line after which those that are there are answered
+FIRST = 64  # texts in a list, before it is known how long they take
+WORK = 2.0  # seconds of it in a list, at most: what Ctrl-C loses
 
 
 class StdinLines(Iterator[bytes]):
@@ -76,15 +79,24 @@ class StdinTexts(Iterator[str]):
 
 
 def in_lists(texts: Iterator[str], most: int) -> Iterator[list[str]]:
-    """Texts in lists of so many, of fewer where the next one has not been written yet.
+    """Texts in lists of so many at most, of fewer where the next one has not been written yet.
+
+    Lists are as long as what is done with them lets them be, for what is done is to be seen.
 
     >>> list(in_lists(iter("abc"), 2))
     [['a', 'b'], ['c']]
     """
+    size = min(FIRST, most)
     while some := list(islice(texts, 1)):
         if isinstance(texts, StdinTexts):
-            while len(some) < most and not texts.waits() and (more := list(islice(texts, 1))):
+            while len(some) < size and not texts.waits() and (more := list(islice(texts, 1))):
                 some += more
         else:
-            some += islice(texts, most - 1)
+            some += islice(texts, size - 1)
+        began = time.monotonic()
         yield some
+        taken = time.monotonic() - began
+        if taken > WORK:
+            size = max(1, size // 2)
+        elif taken < WORK / 2:
+            size = min(2 * size, most)

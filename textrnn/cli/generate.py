@@ -59,7 +59,7 @@ app = new_app()
 @app.command(
     epilog=examples(
         'textrnn generate --prompt "Once upon a time" --temperature 0.8 --top-p 0.95 --seed 1',
-        'textrnn generate -p "Chapter 1" --max-new-tokens 100000 --stop "THE END"',
+        'textrnn generate -p "Chapter 1" --min-new-tokens 100000 --max-new-tokens 100000',
         "textrnn generate --input prompts.txt --json --output texts.jsonl",
         'textrnn generate -p "Far away" --save-state far.state',
         "textrnn generate --state far.state",

@@ -11,6 +11,7 @@ import typer
 
 from textrnn.cli._attention import block_lines, draw_attention
 from textrnn.cli._checks import check_picture
+from textrnn.cli._fonts import fonts_for
 from textrnn.cli._io import in_colour, json_line, open_stdout
 from textrnn.cli._models import (
     SHIPPED,
@@ -195,7 +196,7 @@ def gates(
     folder = open_folder(model, "language_modeling")
     measured = gate_values(folder, text)
     if picture is not None:
-        draw_gates(measured, picture)
+        draw_gates(measured, picture, fonts_for(measured.pieces))
     records = map(json_line, gate_records(measured))
     with open_stdout() as out:
         out.writelines(line + "\n" for line in (records if json else gate_lines(measured)))

@@ -96,7 +96,8 @@ def sentiment(
     The engine onnx finds it by leaving the token out, the engine torch by integrated gradients.
 
     A text in which the model knows few of the tokens, as in another script or language, gets
-    probabilities that are drawn toward even ones.
+    probabilities that are drawn toward even ones; where a text may have several labels, toward 0.
+    There the label is all that are given, with commas between, and empty for none.
     """
     if not 0.0 <= threshold <= 1.0:
         raise UsageError(f"--threshold is {threshold:g}: give a probability from 0 to 1")

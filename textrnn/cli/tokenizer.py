@@ -189,7 +189,7 @@ def encode(
 
 @app.command(
     epilog=examples(
-        "textrnn tokenizer decode --model stories_sp8000 1045 622 259",
+        "textrnn tokenizer decode --model stories_sp8000 2410 385 267 353",
         "textrnn tokenizer decode --model stories_sp8000 --input ids.txt --output story.txt",
     )
 )

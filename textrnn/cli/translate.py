@@ -80,7 +80,7 @@ def translate(
     ] = None,
     n_best: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Different translations a line, at most: score, tab, text."),
+        typer.Option(metavar="N", help="Translations a line, at most; those of the beam differ."),
     ] = None,
     max_length_ratio: Annotated[
         float | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -169,6 +170,18 @@ class ClassificationRecipe(Recipe):
                 "run starts from: leave one of them out"
             )
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _criterion_of_several_labels(cls, given: Any) -> Any:
+        """Macro-F1, written into the recipe, so that it may be trained again as it is written."""
+        if not isinstance(given, Mapping):
+            return given
+        head, training = given.get("head"), given.get("training")
+        several = isinstance(head, Mapping) and head.get("multi_label") is True
+        if several and isinstance(training, Mapping) and "criterion" not in training:
+            return {**given, "training": {**training, "criterion": "macro_f1"}}
+        return given
 
     @model_validator(mode="after")
     def _criterion_fits_labels(self) -> Self:

@@ -76,13 +76,13 @@ class SetSettings(Settings):
 class DataSettings(SetSettings):
     """A language model's text: its column in a table, and where one document ends.
 
-    ``documents``: ``file``, a file or a hub set's split is one; ``blank_line``, one ends with a
-    blank line; ``line``, with each line; ``row``, with each row of a table or of a hub set, whose
-    rows are lines in the first three. None: ``row`` for tables here, ``file`` for all else.
+    ``documents``: ``file``, a file, a row of a table here, or a hub set's split is one;
+    ``blank_line``, one ends with a blank line; ``line``, with each line; ``row``, with each row of
+    a table or of a hub set, whose rows are lines where not said otherwise.
     """
 
     column: str = "text"
-    documents: Literal["file", "blank_line", "line", "row"] | None = None
+    documents: Literal["file", "blank_line", "line", "row"] = "file"
 
 
 class EncoderSettings(Settings):

@@ -162,8 +162,8 @@ class ClassificationTrainingSettings(RunSettings):
     ``batch_tokens`` bounds a batch's rows times its width, padding counted, so that a batch of long
     texts has fewer rows. ``class_weights`` multiply the loss of each class's texts: ``balanced``
     takes N / (C n) for a class with n of N texts, a mapping gives them by label. The best weights
-    are those of the best ``criterion`` on the validation data; None: the accuracy, or macro-F1
-    where a text may have several labels.
+    are those of the best ``criterion`` on the validation data; where a text may have several
+    labels, macro-F1 unless said otherwise.
     """
 
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
@@ -171,4 +171,4 @@ class ClassificationTrainingSettings(RunSettings):
     label_smoothing: Probability = 0.0
     word_dropout: Probability = 0.0
     class_weights: Literal["balanced"] | dict[str, Positive] | None = None
-    criterion: Literal["accuracy", "macro_f1", "loss"] | None = None
+    criterion: Literal["accuracy", "macro_f1", "loss"] = "accuracy"

@@ -66,7 +66,7 @@ def prepare_corpus(
     tokenizer: Tokenizer,
     cache: Path,
     *,
-    documents: Documents | None = None,
+    documents: Documents = "file",
     sampling: tuple[float, int] | None = None,
     backward: bool = False,
 ) -> Corpus:
@@ -79,7 +79,7 @@ def prepare_corpus(
         source: the text.
         tokenizer: what encodes it.
         cache: a folder for the ids.
-        documents: where one document ends and the next begins; None: as is usual for the source.
+        documents: where one document ends and the next begins.
         sampling: alpha and seed of a random segmentation; None for the most likely one.
         backward: from the last token to the first.
 
@@ -118,7 +118,7 @@ def _encode(
     source: TextSource,
     tokenizer: Tokenizer,
     path: Path,
-    documents: Documents | None,
+    documents: Documents,
     sampling: tuple[float, int] | None,
     marks: tuple[int, int],
 ) -> dict[str, Any]:

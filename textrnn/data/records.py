@@ -32,12 +32,14 @@ def ending_of(path: Path) -> str:
 
 
 def read_text(path: Path) -> Iterator[str]:
-    """The lines of a text file, newlines kept as they are, decoded strictly; a BOM is no text."""
+    """The lines of a text file, decoded strictly; a BOM is no text, and each line ends with LF."""
     offset = 0
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for line in file:
                 text = line.decode("utf-8")
+                if text.endswith("\r\n"):  # as Windows writes it
+                    text = text.removesuffix("\r\n") + "\n"
                 yield text if offset else text.removeprefix("\ufeff")
                 offset += len(line)
     except UnicodeDecodeError as error:

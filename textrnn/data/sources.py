@@ -13,7 +13,7 @@ from typing import Any, Literal
 from textrnn.config import DataSettings, SetSettings
 from textrnn.data.hub import hub_name, read_hub
 from textrnn.data.records import TABLES, ending_of, read_records, read_rows, read_text, text_of
-from textrnn.errors import DataError
+from textrnn.errors import DataError, UsageError
 
 __all__ = [
     "SPLIT_NAMES",
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 Documents = Literal["file", "blank_line", "line", "row"]
-"""Where a document ends: with a file (or a hub set's split), at blank lines, with each line, with
-each row of a table or of a hub set, whose rows are lines in the first three."""
+"""Where a document ends: with a file, a row of a table here or a hub set's split; at blank lines;
+with each line; with each row of a table or of a hub set, whose rows else are lines."""
 TEXTS = ("", ".txt", ".text", ".tokens")
 FILES = (*TABLES, ".json", ".txt")
 """Endings of what is meant as a file here, where nothing of that name is: no hub id ends so."""
@@ -61,14 +61,23 @@ class LocalText:
         ]
         return repr((stats, self.column))
 
-    def documents(self, kind: Documents | None = None) -> Iterator[Iterable[str]]:
-        """The documents, each as its lines, newlines kept; None: each file or row of a table."""
+    def documents(self, kind: Documents = "file") -> Iterator[Iterable[str]]:
+        """The documents, each as its lines, newlines kept.
+
+        Raises:
+            UsageError: rows were asked for, and a file is no table.
+        """
         for path in self.paths:
             table = TABLES.get(ending_of(path))
-            if table is None:
-                yield from _split(read_text(path), kind)
+            if table is not None:
+                rows = _read_table(path, table, self.column)
+                yield from _of_rows(rows, "row" if kind == "file" else kind)
+            elif kind == "row":
+                raise UsageError(
+                    f"data.documents is row, but {path} is no table: give file, blank_line or line"
+                )
             else:
-                yield from _of_rows(_read_table(path, table, self.column), kind or "row")
+                yield from _split(read_text(path), kind)
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,8 @@ class HubText:
         """Names what is read; the hub's revision stands for its content."""
         return repr((self.path, self.split, self.name_of_set, self.revision, self.column))
 
-    def documents(self, kind: Documents | None = None) -> Iterator[Iterable[str]]:
-        """The documents, each as its lines, newlines kept; None: the split is one."""
+    def documents(self, kind: Documents = "file") -> Iterator[Iterable[str]]:
+        """The documents, each as its lines, newlines kept."""
         yield from _of_rows(self._rows(), kind)
 
     def _rows(self) -> Iterator[str]:
@@ -210,7 +219,7 @@ def end_lines(rows: Iterable[str]) -> Iterator[str]:
         yield row if row.endswith("\n") else row + "\n"
 
 
-def _of_rows(rows: Iterable[str], kind: Documents | None) -> Iterator[Iterable[str]]:
+def _of_rows(rows: Iterable[str], kind: Documents) -> Iterator[Iterable[str]]:
     """Each row as a document of its own, or the rows as lines that are cut as a text's."""
     if kind == "row":
         yield from map(_lines, rows)
@@ -223,9 +232,9 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _split(lines: Iterator[str], kind: Documents | None) -> Iterator[Iterable[str]]:
+def _split(lines: Iterator[str], kind: Documents) -> Iterator[Iterable[str]]:
     """Cut a run of lines into documents: one after each blank line, one a line, or only one."""
-    if kind in (None, "file", "row"):
+    if kind == "file":
         yield lines
     elif kind == "line":
         for line in lines:

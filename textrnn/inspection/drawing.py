@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,13 @@ def draw_gradients(measured: Sequence[GradientNorms], path: Path) -> None:
     figure.savefig(path, dpi=120, format="png")
 
 
-def draw_gates(measured: GateValues, path: Path) -> None:
+def draw_gates(measured: GateValues, path: Path, fonts: Sequence[str] = ("DejaVu Sans",)) -> None:
     """A heat map for each layer and gate, tokens from left to right, units from top to bottom.
+
+    Args:
+        measured: what is drawn.
+        path: of the picture.
+        fonts: for the tokens, the first one before those after it; boxes stand for what none has.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -53,8 +59,12 @@ def draw_gates(measured: GateValues, path: Path) -> None:
         axes.set_xticks([])
         figure.colorbar(image, ax=axes)
     axes.set_xticks(range(len(measured.pieces)))
-    axes.set_xticklabels(measured.pieces, rotation=90, fontsize=8, parse_math=False)
-    figure.savefig(path, dpi=120, format="png")
+    axes.set_xticklabels(
+        measured.pieces, rotation=90, fontsize=8, fontfamily=list(fonts), parse_math=False
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(path, dpi=120, format="png")
 
 
 def _figure(purpose: str, size: tuple[float, float]) -> Any:

@@ -27,7 +27,12 @@ FORMAT_VERSION = 1
 _KEY = "textrnn_session"
 _PREFIX = "state."
 _OTHER_ENGINE = (
-    "open the model with that engine, or save the session with this one (+cache: with a cache)"
+    "open the model with that engine, or save the session with this one (+cache: with a neural "
+    "cache, by --cache N or with_cache)"
+)
+_OTHER_CACHE = (
+    "give the model that cache, by --cache SIZE --cache-theta THETA --cache-lambda WEIGHT or "
+    "with_cache"
 )
 
 
@@ -111,7 +116,7 @@ def read_session(path: str | PathLike[str], engine: Engine, parameters_sha256: s
         ("format_version", FORMAT_VERSION, "use the version of textrnn that saved it"),
         ("parameters_sha256", parameters_sha256, "open the model that it was saved with"),
         ("engine", engine.name, _OTHER_ENGINE),
-        ("cache", _cache(engine), "give the model that cache"),
+        ("cache", _cache(engine), _OTHER_CACHE),
     ):
         if fields.get(name) != wanted:
             found = fields.get(name)

@@ -110,7 +110,7 @@ def finetune(
     }
     old = kind.old_validation(folder)
     if old is None:
-        say(Notice("the model's own validation text is not at hand: forgetting is not measured"))
+        say(Notice("no file of the model's validation text is here: forgetting is not measured"))
     before = _scores(path, held.valid), _scores(path, old)
     try:
         trained = train(

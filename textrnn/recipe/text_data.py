@@ -42,8 +42,8 @@ def hold_out_text(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
         raise DataError(
             f"{source.name} has fewer than 2 lines: a tenth of them is held out, so give more"
         )
-    as_rows = kind in (None, "file", "row") and len(texts) > 1
-    ending, documents = (".jsonl", "row") if as_rows else (".txt", kind)
+    as_rows = kind in ("file", "row") and len(texts) > 1
+    ending, documents = (".jsonl", kind) if as_rows else (".txt", kind.replace("row", "file"))
     paths = {name: place / f"{name}{ending}" for name in ("train", "valid")}
     kept = lines - max(1, round(lines * HELD_OUT))
     for path, part in zip(paths.values(), _cut(texts, kept), strict=True):

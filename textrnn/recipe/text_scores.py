@@ -49,6 +49,9 @@ def score_text(folder: ModelFolder, asked: Asked) -> Scores:
     The text is cut into 32 streams that are read side by side, each from the start of a text;
     every token but the first is predicted once. With a cache or dynamic evaluation it is one
     stream; see :func:`~textrnn.recipe.changing_scores.score_changing`.
+
+    ``unknown`` counts the tokens that the vocabulary lacks: to foretell UNK for all of them is
+    easy, so where there are many the figures are too good, and none to compare.
     """
     source = find_text(asked)
     others = [open_model_folder(find_model(name)) for name in asked.ensemble]
@@ -58,14 +61,16 @@ def score_text(folder: ModelFolder, asked: Asked) -> Scores:
     )
     with tempfile.TemporaryDirectory(prefix="textrnn-evaluate-") as cache:
         corpus = _encoded(source, folder, Path(cache))
+        unknown = {"unknown": float(corpus.unknown)}
         if asked.cache is None and asked.dynamic is None:
-            return score_corpus(engine, corpus)
+            return {**score_corpus(engine, corpus), **unknown}
         statistics = None
         if asked.statistics is not None:
             statistics = _encoded(find_text(Asked(asked.statistics)), folder, Path(cache))
-        return score_changing(
+        scores = score_changing(
             engine, corpus, cache=asked.cache, learning=asked.dynamic, statistics=statistics
         )
+        return {**scores, **unknown}
 
 
 def _encoded(source: TextSource, folder: ModelFolder, cache: Path) -> Corpus:
@@ -160,6 +165,7 @@ def local_or_hub(data: str | Path) -> Path:
 
 def documents_for(folder: ModelFolder, source: TextSource) -> Any:
     """Where a source's documents end for a model: as its training text's; a table's with a row."""
-    if isinstance(source, LocalText) and any(map(is_table, source.paths)):
-        return None
-    return folder.config.get("documents")
+    trained = folder.config.get("documents", "file")
+    if not isinstance(source, LocalText):
+        return trained
+    return "file" if trained == "row" or any(map(is_table, source.paths)) else trained

@@ -68,9 +68,8 @@ class Classification(Task):
         network.label_smoothing = training.label_smoothing
         network.word_dropout = training.word_dropout
         network.class_weights = None if class_weights is None else torch.tensor(class_weights)
-        usual = "macro_f1" if network.head_settings.multi_label else "accuracy"
-        self.criterion = training.criterion or usual
-        self.higher_is_better = self.criterion != "loss"
+        self.criterion = training.criterion
+        self.higher_is_better = training.criterion != "loss"
         self.fresh = fresh
         self._train = train
         self.valid = valid

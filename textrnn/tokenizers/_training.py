@@ -9,6 +9,7 @@ from typing import Any
 
 from textrnn.errors import TokenizerError
 from textrnn.tokenizers._base import BOS, EOS, PAD, UNK
+from textrnn.tokenizers._sampling import SPACE
 from textrnn.tokenizers._settings import TokenizerSettings
 from textrnn.tokenizers._text import utf8
 
@@ -48,6 +49,7 @@ def trainer_options(settings: TokenizerSettings) -> dict[str, Any]:
         "character_coverage": settings.character_coverage,
         "normalization_rule_name": settings.normalization,
         "user_defined_symbols": ["\n", *settings.user_symbols],
+        "required_chars": SPACE if settings.spaces == "kept" else "",  # in a text that has none
         "remove_extra_whitespaces": False,
         "add_dummy_prefix": False,
         "max_sentence_length": 4 * LONGEST,

@@ -110,8 +110,7 @@ class LanguageModelAssembly(Assembly):
 
     def config(self) -> dict[str, Any]:
         """Where documents were cut, and whether they are read from their end."""
-        documents = self.recipe.data.documents
-        found = {} if documents is None else {"documents": documents}
+        found: dict[str, Any] = {"documents": self.recipe.data.documents}
         return found | ({"direction": "backward"} if self._backward else {})
 
     @property
