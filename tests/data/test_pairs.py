@@ -155,7 +155,7 @@ def test_a_lone_surrogate_is_named_by_its_place(tmp_path: Path) -> None:
     rows = [{"source": "a", "target": "b"}, {"source": "a", "target": "x\ud800"}]
     table.write_text("\n".join(json.dumps(row) for row in rows))
     source = PairSource((PairTable(table, "source", "target"),))
-    with pytest.raises(DataError, match=r"pairs.jsonl, pair 2: character 2 .* lone surrogate"):
+    with pytest.raises(DataError, match=r"pairs.jsonl, row 2: character 2 .* lone surrogate"):
         prepare_pairs(source, PairsFrom(BYTES, BYTES), tmp_path / "cache")
 
 

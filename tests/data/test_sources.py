@@ -231,6 +231,7 @@ def test_a_damaged_table_is_refused(name: str, content: bytes, reason: str, file
         ('{"text": 5}', "text is 5, not a text: put it in quotes if it is one"),
         ('{"text": ["a", "b"]}', r"text is \['a', 'b'\], not a text"),
         ('{"text": false}', "text is False, not a text"),
+        (r'{"text": "a\ud800"}', r"character 2 of text is a lone surrogate, U\+D800"),
     ],
 )
 def test_a_record_without_a_text_is_refused_by_its_line(

@@ -91,9 +91,16 @@ def text_of(value: object, where: str, column: str) -> str:
     """The text of a record's column; an empty one where there is none.
 
     Raises:
-        DataError: it is something else.
+        DataError: it is something else, or UTF-8 cannot write it.
     """
     if value is not None and not isinstance(value, str):
         given = shorten(repr(value), 60)
         raise DataError(f"{where}: {column} is {given}, not a text: put it in quotes if it is one")
+    try:
+        (value or "").encode("utf-8")
+    except UnicodeEncodeError as error:  # JSON may spell half of a character, as \\ud800
+        place, code = error.start + 1, ord(error.object[error.start])
+        raise DataError(
+            f"{where}: character {place} of {column} is a lone surrogate, U+{code:04X}"
+        ) from error
     return value or ""
