@@ -46,6 +46,11 @@ def test_options_may_be_written_freely() -> None:
     assert GenerationSettings.of(nothing) == GenerationSettings()
 
 
+def test_ids_to_ban_may_be_those_of_numpy() -> None:
+    given = GenerationSettings.of({"ban": [np.array([5, 6]), range(5, 7), [5, 6]]})
+    assert given.ban == ((5, 6),) * 3
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"max_new_tokens": 0}, "max_new_tokens is 0: give a whole number of at least 1"),
     ({"max_new_tokens": 2.5}, "max_new_tokens is 2.5: give a whole number"),

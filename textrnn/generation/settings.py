@@ -137,7 +137,9 @@ class GenerationSettings:
                 several = several.items()
             elif isinstance(several, bytes) or not isinstance(several, Iterable):
                 raise UsageError(f"{name} is {several!r}: give {allowed}")
-            plain[name] = tuple(tuple(one) if isinstance(one, list) else one for one in several)
+            plain[name] = tuple(
+                tuple(one) if isinstance(one, list | range | np.ndarray) else one for one in several
+            )
         return cls(**plain)
 
     def __post_init__(self) -> None:
