@@ -170,6 +170,20 @@ def test_a_damaged_checkpoint_says_what_to_do(
         begin(steps=4, checkpoints=folder).go(resume=True)
 
 
+def test_a_run_of_an_earlier_version_learns_which_data_it_has(begin: Begin, tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    begin(steps=2, checkpoint_minutes=0, checkpoints=folder).go()
+    progress = folder / "step-00000002" / "progress.json"
+    saved = json.loads(progress.read_text())
+    del saved["data"]
+    progress.write_text(json.dumps(saved))
+    run = begin(steps=4, checkpoint_minutes=0, checkpoints=folder)
+    run.trainer.progress.data = {"train": 5}
+    run.go(resume=True)
+    kept = json.loads((folder / "step-00000004" / "progress.json").read_text())
+    assert kept["data"] == {"train": 5}
+
+
 def test_another_networks_checkpoint_is_refused(begin: Begin, tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
     begin(steps=2, checkpoint_minutes=0, checkpoints=folder).go()

@@ -152,14 +152,15 @@ def load_run(run: Trainer, checkpoint: Checkpoint) -> None:
 
 def _restore_run(run: Trainer, checkpoint: Checkpoint) -> None:
     saved = checkpoint.progress()
-    data: dict[str, int] = saved.setdefault("data", {})
+    data: dict[str, int] = saved.get("data", {})  # earlier versions kept none
     if changed := [name for name, now in run.progress.data.items() if data.get(name, now) != now]:
         raise UsageError(
             f"cannot resume from {checkpoint.path}: what {' and '.join(changed)} is read from has "
             "changed since the run was begun; put it back, or begin a run in another folder"
         )
     updates = saved.pop("average_updates")
-    run.progress = Progress(**saved | {"criteria": tuple(saved["criteria"])})
+    kept = {"criteria": tuple(saved["criteria"]), "data": run.progress.data}
+    run.progress = Progress(**saved | kept)
     values = checkpoint.read("model")
     with torch.no_grad():
         for name, parameter in run.network.named_parameters():
