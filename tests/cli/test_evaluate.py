@@ -107,6 +107,7 @@ def test_what_does_not_apply_and_what_is_not_there(
     [
         (("--data", "nothing.txt"), 1, "nothing.txt: there is no such file or folder"),
         (("--data", "TEXT", "--column", "story"), 2, "--column story: .* is no table"),
+        (("--data", "TEXT", "--threads", "4096"), 2, " --threads is 4096: give"),
         (("--data", "PIPE"), 1, "neither a file nor a folder: write the text to a file first"),
     ],
 )

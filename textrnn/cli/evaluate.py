@@ -35,6 +35,7 @@ from textrnn.cli._options import (
     as_path,
     examples,
     new_app,
+    option_names,
 )
 from textrnn.errors import UsageError
 
@@ -215,4 +216,5 @@ def evaluate(
     names = [model] if compare is None else [model, compare]
     refuse_different_tasks(names)
     asked = Data(data, split, column, source, target, label, tuple(references or ()), tokenize)
-    evaluate_models(names, (asked, changing, place), output, reliability, as_json=json)
+    with option_names(("threads",)):
+        evaluate_models(names, (asked, changing, place), output, reliability, as_json=json)

@@ -41,7 +41,7 @@ def fit_temperature(targets: ArrayLike, logits: ArrayLike, *, several: bool = Fa
     It lies between 0.05 and 20, and leaves every decision as it was: only how sure it is changes.
     A handful of texts says little, and a network that is right on all of them would be made as
     sure as can be: beforehand 1 / T is held to follow a gamma distribution whose mode is 1. Against
-    some hundred texts that weighs nothing.
+    some hundred texts, of which it is wrong on some, that weighs nothing.
 
     Args:
         targets: labels (N,), or (N, C) of 0 and 1 where a text may have several.
