@@ -41,7 +41,7 @@ def test_what_the_vocabulary_lacks_is_told(run: Callable, toy_model: Path, tmp_p
     text.write_text("the cat sat.\n私は本を読む\n")
     done = run("evaluate", "--data", text, "-m", toy_model, "--json")
     assert done.records[0]["unknown"] == 6
-    assert f"{toy_model} does not know 6 of 22 tokens: its bits per byte and" in done.err
+    assert f"{toy_model} does not know 6 of 23 tokens: its bits per byte and" in done.err
 
 
 def test_a_split_of_a_folder(

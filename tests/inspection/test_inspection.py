@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,16 @@ def test_the_pictures_are_drawn(folder: ModelFolder, tmp_path: Path) -> None:
     draw_gates(GateValues(values.pieces, values.layers), tmp_path / "gates.png")
     for name in ("gradients", "gates"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
+
+
+def test_boxes_stand_for_what_no_font_has(folder: ModelFolder, tmp_path: Path) -> None:
+    """Whoever draws says so in one line; matplotlib would for every character."""
+    pytest.importorskip("matplotlib")
+    layers = gate_values(folder, "abc").layers
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_gates(GateValues(("\u4eac", "\u90fd", "c"), layers), tmp_path / "gates.png")
+    assert (tmp_path / "gates.png").read_bytes().startswith(PNG)
 
 
 def test_without_matplotlib_the_message_says_so(
