@@ -80,7 +80,11 @@ def translate(
     ] = None,
     n_best: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Translations a line, at most; those of the beam differ."),
+        typer.Option(
+            metavar="N",
+            help="Score, tab, text of so many translations a line, or of fewer that differ; --json "
+            "keeps a line's together.",
+        ),
     ] = None,
     max_length_ratio: Annotated[
         float | None,
