@@ -179,7 +179,7 @@ def test_a_row_without_a_text_is_left_out(file: Write) -> None:
     assert [list(lines) for lines in source.documents()] == [["a"], ["b\n", "c"]]
 
 
-ROWS_OF_LINES = ["one\ntwo\u2028too", "", "three\n", "four"]
+ROWS_OF_LINES = ["one\r\ntwo\u2028too", "", "three\n", "four"]
 
 
 @pytest.mark.parametrize(

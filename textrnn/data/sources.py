@@ -228,8 +228,8 @@ def _of_rows(rows: Iterable[str], kind: Documents) -> Iterator[Iterable[str]]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a text, newlines kept; other marks that may end a line do not."""
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
+    """The lines of a text, newlines kept, those of Windows as LF; no other mark ends a line."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text.replace("\r\n", "\n"))
 
 
 def _split(lines: Iterator[str], kind: Documents) -> Iterator[Iterable[str]]:
