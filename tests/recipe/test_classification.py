@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from textrnn.config import Recipe, read_yaml
+from textrnn.data import prepare_labelled
 from textrnn.errors import DataError, UsageError
 from textrnn.model_folder import open_model_folder
 from textrnn.recipe import compare, dry_run, evaluate, finetune, train, training_texts
 from textrnn.recipe.assembly import assemble
 from textrnn.recipe.catalogue import load_recipe
-from textrnn.recipe.label_scores import folder_labels
+from textrnn.recipe.label_scores import find_labelled, folder_labels
 from textrnn.recipe.tasks._base import Asked
 from textrnn.training import Notice
 
@@ -564,6 +565,28 @@ def test_finetuning_reports_before_and_after(
     tuned = open_model_folder(report.model)
     assert tuned.config["labels"] == ["neg", "pos"]
     assert tuned.network["head"]["ngrams"] == 0  # as it was
+
+
+def test_forgetting_is_measured_on_the_share_that_was_held_out(
+    labelled_folder: Path, tmp_path: Path
+) -> None:
+    """The run's own division of its training texts, made again."""
+    changed = {"data.valid": None, "data.test": None, "data.held_out": 0.2}
+    recipe = labelled_folder / "recipe.yaml"
+    model = train(recipe, output=tmp_path / "held", overrides={**FAST, **changed})
+    assembly = made(
+        labelled_folder, tmp_path, data__valid=None, data__test=None, data__held_out=0.2
+    )
+    data = tmp_path / "mine.csv"
+    data.write_text("text,label\n" + several_times(10))
+    report = finetune(model, data=data, output=tmp_path / "run", epochs=1)
+    assert report.old is not None
+    corpora = assembly.corpora
+    assert report.old[0]["texts"] == len(corpora["valid"])
+    old = find_labelled(open_model_folder(model), Asked(tmp_path / "run/cache/old/valid.jsonl"))
+    again = prepare_labelled(old, assembly.labels, assembly.tokenizer)
+    assert again.digests.tolist() == corpora["valid"].digests.tolist()
+    assert not again.shared_with(corpora["train"])
 
 
 def test_finetuning_learns_from_texts_without_labels(

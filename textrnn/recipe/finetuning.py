@@ -108,7 +108,7 @@ def finetune(
         "training.minutes": minutes,
         **changes,
     }
-    old = kind.old_validation(folder)
+    old = kind.old_validation(folder, run.cache / "old")
     if old is None:
         say(Notice("no file of the model's validation text is here: forgetting is not measured"))
     before = _scores(path, held.valid), _scores(path, old)

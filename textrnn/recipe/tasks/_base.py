@@ -232,8 +232,13 @@ class Assembly(ABC):
 
     @classmethod
     @abstractmethod
-    def old_validation(cls, folder: ModelFolder) -> Asked | None:
-        """The validation data of a model's own recipe, where they lie on this machine."""
+    def old_validation(cls, folder: ModelFolder, place: Path) -> Asked | None:
+        """The validation data of a model's own recipe, where they lie on this machine.
+
+        Args:
+            folder: the model.
+            place: a folder for what is written.
+        """
 
 
 def with_sizes_of(recipe: AnyRecipe, base: ModelFolder, parts: Sequence[str]) -> AnyRecipe:

@@ -271,9 +271,9 @@ class ClassificationAssembly(Assembly):
         return hold_out_labelled(folder, asked, place)
 
     @classmethod
-    def old_validation(cls, folder: ModelFolder) -> Asked | None:
+    def old_validation(cls, folder: ModelFolder, place: Path) -> Asked | None:
         """The validation texts of the model's own recipe, where they are one file here."""
-        return old_labelled(folder)
+        return old_labelled(folder, place)
 
 
 def _shown(value: object) -> str:

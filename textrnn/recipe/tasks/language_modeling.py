@@ -209,7 +209,7 @@ class LanguageModelAssembly(Assembly):
         return hold_out_text(folder, asked, place)
 
     @classmethod
-    def old_validation(cls, folder: ModelFolder) -> Asked | None:
+    def old_validation(cls, folder: ModelFolder, place: Path) -> Asked | None:
         """The validation text of the model's own recipe, where it lies on this machine."""
         return old_text(folder)
 

@@ -229,7 +229,7 @@ class TranslationAssembly(Assembly):
         return hold_out(folder, asked, place)
 
     @classmethod
-    def old_validation(cls, folder: ModelFolder) -> Asked | None:
+    def old_validation(cls, folder: ModelFolder, place: Path) -> Asked | None:
         """The validation pairs of the model's own recipe, where they lie on this machine."""
         data = old_data(folder)
         return asked_for(data, "valid") if data is not None and is_here(data, "valid") else None
