@@ -49,7 +49,7 @@ def test_scores_without_and_with_a_cache(evaluate: Callable) -> None:
     fast, slow = (evaluate(*words, engine) for engine in ("onnx", "torch"))
     assert fast["cache"] == {"size": 60, "theta": 0.8, "weight": 0.4}
     cached = [f"cached_{name}" for name in (*NAMES, "gain")]
-    assert list(fast)[-12:] == [*NAMES, *COUNTS, *cached]
+    assert list(fast)[-13:] == [*NAMES, *COUNTS, *cached, "unknown"]
     assert fast["cached_perplexity"] < 0.8 * fast["perplexity"]
     assert fast["cached_gain"] == pytest.approx(1 - fast["cached_perplexity"] / fast["perplexity"])
     for name in ("perplexity", "cached_perplexity"):
