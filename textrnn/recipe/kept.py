@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["kept_arrays", "write_text"]
+__all__ = ["kept_arrays", "write_records", "write_text"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -37,3 +38,8 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8", newline="")
+
+
+def write_records(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    """Write records as JSON, one a line; see :func:`write_text`."""
+    write_text(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records))

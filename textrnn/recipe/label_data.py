@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from textrnn.data.holding_out import held_out
 from textrnn.data.labels import named_labels
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
-from textrnn.recipe.kept import write_text
+from textrnn.recipe.kept import write_records
 from textrnn.recipe.label_scores import find_labelled, folder_labels
 from textrnn.recipe.label_sets import Split
 from textrnn.recipe.run_folder import RECIPE
@@ -49,8 +47,8 @@ def hold_out_labelled(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut
             f"{source.name} has {len(kept)} texts: a tenth of each label's is held out, so "
             f"give at least {LEAST} different ones of one label"
         )
-    write_text(place / "train.jsonl", _lines(kept))
-    write_text(place / "valid.jsonl", _lines(held))
+    write_records(place / "train.jsonl", kept)
+    write_records(place / "valid.jsonl", held)
     settings = {
         "data.train": str(place / "train.jsonl"),
         "data.valid": str(place / "valid.jsonl"),
@@ -76,7 +74,7 @@ def old_labelled(folder: ModelFolder, place: Path) -> Asked | None:
         found = open_labelled(data, split, named_labels(data))
         if found is not None and data.held_out is not None:
             _, held = _divided(found, folder_labels(folder, Asked("")), data.held_out)
-            write_text(place / "valid.jsonl", _lines(held))
+            write_records(place / "valid.jsonl", held)
             return Asked(place / "valid.jsonl") if held else None
     except (TextRNNError, KeyError):
         return None
@@ -107,10 +105,5 @@ def _divided(
         firsts.append(min(found, default=0))
         texts.append(numbers.setdefault(text, len(numbers)))
     held = held_out(texts, firsts, share)
-    return [records[row] for row in np.flatnonzero(~held)], [
-        records[row] for row in np.flatnonzero(held)
-    ]
-
-
-def _lines(records: Iterable[Record]) -> str:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    kept, out = ([records[row] for row in np.flatnonzero(some)] for some in (~held, held))
+    return kept, out

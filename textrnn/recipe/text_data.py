@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from textrnn.config import DataSettings, read_yaml
@@ -12,7 +11,7 @@ from textrnn.data.records import is_table
 from textrnn.data.sources import end_lines
 from textrnn.errors import DataError, TextRNNError
 from textrnn.model_folder import ModelFolder
-from textrnn.recipe.kept import write_text
+from textrnn.recipe.kept import write_records, write_text
 from textrnn.recipe.run_folder import RECIPE
 from textrnn.recipe.tasks._base import Asked, HeldOut
 from textrnn.recipe.text_scores import documents_for, find_text
@@ -47,8 +46,10 @@ def hold_out_text(folder: ModelFolder, asked: Asked, place: Path) -> HeldOut:
     paths = {name: place / f"{name}{ending}" for name in ("train", "valid")}
     kept = lines - max(1, round(lines * HELD_OUT))
     for path, part in zip(paths.values(), _cut(texts, kept), strict=True):
-        written = map(_row, part) if as_rows else _lines(part, parted=kind == "blank_line")
-        write_text(path, "".join(written))
+        if as_rows:
+            write_records(path, ({"text": "".join(document)} for document in part))
+        else:
+            write_text(path, "".join(_lines(part, parted=kind == "blank_line")))
     settings = {
         "data.path": None,
         "data.train": str(paths["train"]),
@@ -84,10 +85,6 @@ def _cut(texts: Texts, kept: int) -> tuple[Texts, Texts]:
                 side.append(part)
         kept -= len(text)
     return first, rest
-
-
-def _row(document: Sequence[str]) -> str:
-    return json.dumps({"text": "".join(document)}, ensure_ascii=False) + "\n"
 
 
 def _lines(texts: Texts, *, parted: bool) -> Iterator[str]:
